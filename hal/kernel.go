@@ -1,0 +1,68 @@
+package hal
+
+import (
+	"log/slog"
+	"time"
+	"unsafe"
+)
+
+// Kernel is the system calls that classes reach hardware by. On a board they are the kernel's own (hal/kernel); the simulated board and
+// fault injection put something else here, and everything above stays the same. Paths are absolute (/sys/…, /dev/…); errors are
+// syscall.Errno, unwrapped. A descriptor that Loop.Poll is to wait for must be a real one.
+type Kernel interface {
+	Open(path string, flags int) (fd int, err error) // O_CLOEXEC is added
+	Close(fd int) error
+	Read(fd int, p []byte) (int, error)
+	Pread(fd int, p []byte, offset int64) (int, error)
+	Pwrite(fd int, p []byte, offset int64) (int, error)
+	Ioctl(fd int, request uint, argument unsafe.Pointer) error
+	ReadDir(path string) (names []string, err error) // sorted
+	Readlink(path string) (string, error)
+}
+
+// Loop is where a class waits: the server's one event loop. Everything a class does happens on its goroutine, but the jobs it submits.
+type Loop interface {
+	// Poll calls ready on the loop whenever fd can be read, until Unpoll.
+	Poll(fd int, ready func()) error
+	Unpoll(fd int)
+	// After calls f on the loop once, after d, unless stopped before.
+	After(d time.Duration, f func()) (stop func())
+	// Post calls f on the loop soon. Any goroutine may call it.
+	Post(f func())
+	// Submit runs job on the worker of a bus, then done on the loop. There is one worker per bus, so jobs of one bus never overlap. It fails when too many wait.
+	Submit(bus string, job, done func()) error
+}
+
+// Env is what a class is opened with.
+type Env struct {
+	Kernel  Kernel
+	Loop    Loop
+	Log     *slog.Logger
+	Entries []Entry // what board.toml says in the class's tables
+	// FirstStart is true for the first start since boot, when `initial` values are written.
+	FirstStart bool
+}
+
+// Driver is how a class joins Halberd: one line in hal/board.
+type Driver struct {
+	Class  string
+	Tables []Table // of board.toml
+	// Open finds the devices and requests those that the board declares. What is not there is logged and left out, since it may be plugged in later; an
+	// error means that board.toml contradicts itself or the kernel.
+	Open func(*Env) (*Class, error)
+}
+
+// Class is one kind of hardware, opened: the interface io.halberd.<Name>.
+type Class struct {
+	Name    string
+	Doc     string
+	Methods []*Method
+	Devices Inventory // nil for a class without devices
+	Close   func()    // lets go of everything; may be nil; called once
+}
+
+// Inventory lists the devices of a class by ID.
+type Inventory interface {
+	Len() int
+	At(i int) Device
+}

@@ -1,0 +1,183 @@
+package hal
+
+import "github.com/halberd-io/halberd/hal/wire"
+
+// Method is one operation of a class: io.halberd.<Class>.<Name>. It is declared once, by On, OnMany, Plain or Watch, beside its handler.
+type Method struct {
+	Name string
+	Doc  string
+	Verb Verb
+	// Watches is true where `more` asks for changes after the current state.
+	Watches bool
+	// Device is the parameter that names the device or devices; "" for a method without.
+	Device string
+	// In and Out are the fields of the parameters, the device's first, and of the results.
+	In, Out []Field
+	// Class, Interface and Index are filled in when the class is registered: "Led", "io.halberd.Led", and a number of its own.
+	Class, Interface string
+	Index            int
+
+	make func() operation
+	free []*Call
+}
+
+// FullName is the name on the wire.
+func (m *Method) FullName() string { return m.Interface + "." + m.Name }
+
+// Holder stands for who called, opaquely: classes compare it and learn when it ends, and nothing else.
+type Holder interface {
+	// Ended calls f on the loop once, when the holder's connection has ended, unless stopped before.
+	Ended(f func()) (stop func())
+}
+
+// operation is the typed half of a call: the storage for its parameters and results, and the handler.
+type operation interface {
+	params(f *Fields)
+	results(f *Fields)
+	devices() int
+	device(i int) Device // nil where there is no such device
+	deviceID(i int) string
+	run(h Holder) error
+	watch(s *Session) error
+	reset()
+}
+
+// declare makes a Method of its operation.
+func declare(verb Verb, name, doc, device string, newOp func() operation) *Method {
+	op := newOp()
+	in, out := Fields{mode: describing}, Fields{mode: describing}
+	op.params(&in)
+	op.results(&out)
+	return &Method{Name: name, Doc: doc, Verb: verb, Device: device, In: in.declared, Out: out.declared, make: newOp}
+}
+
+// messageOf is a Message that is a pointer to T.
+type messageOf[T any] interface {
+	*T
+	Message
+}
+
+// On declares a method on one device: run gets the device that the caller named, and was permitted.
+func On[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func(D, *P, *R) error) *Method {
+	return declare(verb, name, doc, set.Param(), func() operation {
+		return &onOne[D, P, R, PP, PR]{set: set, do: run}
+	})
+}
+
+// OnMany declares a method on several devices, each named once, all or none permitted.
+func OnMany[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func([]D, *P, *R) error) *Method {
+	return declare(verb, name, doc, set.Param()+"s", func() operation {
+		return &onMany[D, P, R, PP, PR]{targets: targets[D]{set: set}, do: run}
+	})
+}
+
+// Plain declares a method without a device.
+func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, run func(Holder, *P, *R) error) *Method {
+	return declare(verb, name, doc, "", func() operation {
+		return &plain[P, R, PP, PR]{do: run}
+	})
+}
+
+// Watch declares a method that reports several devices and their changes. state reads the current state of one device. start calls
+// emit for each change of a device from then on, on the loop's goroutine, until it is stopped.
+func Watch[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string,
+	state func(D, *P, *R) error, start func(d D, in *P, emit func(*R)) (stop func(), err error)) *Method {
+	m := declare(verb, name, doc, set.Param()+"s", func() operation {
+		return &watching[D, P, R, PP, PR]{targets: targets[D]{set: set}, state: state, start: start}
+	})
+	m.Watches = true
+	return m
+}
+
+// Call is one decoded call. It belongs to the loop's goroutine, but for Permitted.Run, and is used again after Release.
+type Call struct {
+	Method *Method
+	fields Fields
+	op     operation
+}
+
+// Decode reads and checks the parameters of a call and resolves the devices that they name. The error is an *InvalidParameter; then there is nothing to release.
+func (m *Method) Decode(parameters wire.Value) (*Call, error) {
+	c := m.call()
+	c.fields.open(parameters)
+	c.op.params(&c.fields)
+	if err := c.fields.finish(); err != nil {
+		c.Release()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (m *Method) call() *Call {
+	if n := len(m.free); n > 0 {
+		c := m.free[n-1]
+		m.free = m.free[:n-1]
+		return c
+	}
+	return &Call{Method: m, op: m.make()}
+}
+
+// Release gives the call's memory back for the next one.
+func (c *Call) Release() {
+	c.op.reset()
+	c.fields = Fields{}
+	if len(c.Method.free) < 64 {
+		c.Method.free = append(c.Method.free, c)
+	}
+}
+
+// Devices is how many devices the call names.
+func (c *Call) Devices() int { return c.op.devices() }
+
+// DeviceID is the ID of the i-th device that the call names, whether there is such a device or not.
+func (c *Call) DeviceID(i int) string { return c.op.deviceID(i) }
+
+// Examine shows the parameters to a grant's limits.
+func (c *Call) Examine(e Examiner) {
+	f := Fields{mode: examining, examiner: e}
+	c.op.params(&f)
+}
+
+// Gate decides whether a call may be carried out: nil, or the refusal.
+type Gate interface {
+	Permit(*Call) error
+}
+
+// Permitted is a call that passed the gate. There is no other way to make one, and no other way to run a call.
+type Permitted struct{ call *Call }
+
+// Authorise asks the gate. Only then is it said that a device does not exist.
+func (c *Call) Authorise(g Gate) (Permitted, error) {
+	if err := g.Permit(c); err != nil {
+		return Permitted{}, err
+	}
+	for i := range c.op.devices() {
+		if c.op.device(i) == nil {
+			return Permitted{}, MissingDevice(c.Method.Class, c.op.deviceID(i))
+		}
+	}
+	return Permitted{c}, nil
+}
+
+// Bus names the bus whose worker has to run the call; "" for a call that runs on the loop.
+func (p Permitted) Bus() string {
+	for i := range p.call.op.devices() {
+		if bus := p.call.op.device(i).Bus(); bus != "" {
+			return bus
+		}
+	}
+	return ""
+}
+
+// Run carries the call out. It may block where Bus is not "".
+func (p Permitted) Run(h Holder) error { return p.call.op.run(h) }
+
+// Reply appends the results of a call that ran.
+func (p Permitted) Reply(dst []byte) []byte {
+	c := p.call
+	c.fields.mode, c.fields.out = encoding, append(dst, '{')
+	c.op.results(&c.fields)
+	dst = append(c.fields.out, '}')
+	c.fields.out = nil
+	return dst
+}

@@ -1,0 +1,277 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Kind is the JSON type of a value.
+type Kind uint8
+
+// The JSON types. Integer is a number without fraction and exponent, Number any other.
+const (
+	Null Kind = iota
+	Bool
+	Integer
+	Number
+	String
+	Array
+	Object
+)
+
+// Value is the text of one JSON value, without white space around it. It must have passed Valid, and it is a slice of the message it was read from.
+type Value []byte
+
+// Kind tells the value's type from its first byte.
+func (v Value) Kind() Kind {
+	if len(v) == 0 {
+		return Null
+	}
+	switch v[0] {
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case '"':
+		return String
+	case 't', 'f':
+		return Bool
+	case 'n':
+		return Null
+	}
+	if bytes.ContainsAny(v, ".eE") {
+		return Number
+	}
+	return Integer
+}
+
+// ErrRange is returned for an integer that does not fit 64 bits.
+var ErrRange = errors.New("an integer of more than 64 bits")
+
+// ErrType is returned by a Value that is of another type than the one asked for.
+var ErrType = errors.New("wrong type")
+
+// Int gives the value of an Integer. 1.0 and 1e3 are not integers.
+func (v Value) Int() (int64, error) {
+	if v.Kind() != Integer {
+		return 0, ErrType
+	}
+	negative := v[0] == '-'
+	digits := v
+	if negative {
+		digits = v[1:]
+	}
+	var n uint64
+	for _, c := range digits {
+		if n > (1<<63)/10 {
+			return 0, ErrRange
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	switch {
+	case negative && n <= 1<<63:
+		return -int64(n), nil
+	case !negative && n < 1<<63:
+		return int64(n), nil
+	}
+	return 0, ErrRange
+}
+
+// Bool gives the value of a Bool.
+func (v Value) Bool() (bool, error) {
+	if v.Kind() != Bool {
+		return false, ErrType
+	}
+	return v[0] == 't', nil
+}
+
+// Text gives the bytes of a String. Without an escape they are a slice of the message, else a copy.
+func (v Value) Text() ([]byte, error) {
+	if v.Kind() != String {
+		return nil, ErrType
+	}
+	inner := v[1 : len(v)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, nil
+	}
+	return unescape(inner), nil
+}
+
+// ErrBase64 is returned for a string that is not padded standard base64 (RFC 4648, section 4).
+var ErrBase64 = errors.New("not base64")
+
+// Bytes gives the bytes of a String in base64, as a copy.
+func (v Value) Bytes() ([]byte, error) {
+	text, err := v.Text()
+	if err != nil {
+		return nil, err
+	}
+	if bytes.ContainsAny(text, "\r\n") {
+		return nil, ErrBase64
+	}
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(out, text)
+	if err != nil {
+		return nil, ErrBase64
+	}
+	return out[:n], nil
+}
+
+// unescape copies the inside of a valid string and resolves its escapes.
+func unescape(s []byte) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			out = append(out, s[i])
+			continue
+		}
+		i++
+		if s[i] == 'u' {
+			r, _ := hex4(s[i+1:])
+			i += 4
+			if r >= 0xd800 && r < 0xdc00 {
+				low, _ := hex4(s[i+3:])
+				r = 0x10000 + (r-0xd800)<<10 + (low - 0xdc00)
+				i += 6
+			}
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		out = append(out, plain(s[i]))
+	}
+	return out
+}
+
+func plain(escape byte) byte {
+	switch escape {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return escape
+}
+
+// Member is one name and value of an object.
+type Member struct {
+	Key   []byte
+	Value Value
+}
+
+// DuplicateError names a key that stands twice in one object.
+type DuplicateError struct{ Key string }
+
+func (e *DuplicateError) Error() string { return "duplicate key " + strconv.Quote(e.Key) }
+
+// ErrTooMany is returned by Members for an object of more members than it may have.
+var ErrTooMany = errors.New("too many members")
+
+// Members appends the members of a valid object to dst, at most as many as dst has room for, and refuses a key that stands twice. It does not allocate
+// unless a key contains an escape. On an error it gives what it read so far: with ErrTooMany, dst is full.
+func Members(dst []Member, object Value) ([]Member, error) {
+	if object.Kind() != Object {
+		return dst, ErrNotObject
+	}
+	err := Each(object, func(key []byte, v Value) error {
+		for i := range dst {
+			if bytes.Equal(dst[i].Key, key) {
+				return &DuplicateError{Key: string(key)}
+			}
+		}
+		if len(dst) == cap(dst) {
+			return ErrTooMany
+		}
+		dst = append(dst, Member{key, v})
+		return nil
+	})
+	return dst, err
+}
+
+// Each calls f for every member of a valid object, in order, until f returns an error, which it returns. It does not look for duplicates.
+func Each(object Value, f func(key []byte, v Value) error) error {
+	s := scanner{data: object, pos: 1}
+	s.space()
+	for s.peek() != '}' {
+		from := s.pos
+		if err := s.str(); err != nil {
+			return err
+		}
+		key, _ := Value(object[from:s.pos]).Text()
+		s.space()
+		s.pos++
+		s.space()
+		from = s.pos
+		if err := s.value(0); err != nil {
+			return err
+		}
+		if err := f(key, Value(object[from:s.pos])); err != nil {
+			return err
+		}
+		if done, err := s.next('}'); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Elements calls f for every element of a valid array, in order, until f returns an error, which it returns.
+func Elements(array Value, f func(index int, v Value) error) error {
+	if array.Kind() != Array {
+		return ErrType
+	}
+	s := scanner{data: array, pos: 1}
+	s.space()
+	for i := 0; s.peek() != ']'; i++ {
+		from := s.pos
+		if err := s.value(0); err != nil {
+			return err
+		}
+		if err := f(i, Value(array[from:s.pos])); err != nil {
+			return err
+		}
+		if done, err := s.next(']'); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unique refuses a duplicate key anywhere inside a valid value.
+func Unique(v Value) error {
+	switch v.Kind() {
+	case Object:
+		seen := map[string]bool{}
+		return Each(v, func(key []byte, v Value) error {
+			if seen[string(key)] {
+				return &DuplicateError{Key: string(key)}
+			}
+			seen[string(key)] = true
+			return Unique(v)
+		})
+	case Array:
+		return Elements(v, func(_ int, v Value) error { return Unique(v) })
+	}
+	return nil
+}
+
+// Trim takes the white space off a valid value.
+func Trim(data []byte) Value { return Value(bytes.Trim(data, " \t\r\n")) }
+
+// String describes a Kind in the words of an error.
+func (k Kind) String() string {
+	names := [...]string{"null", "a boolean", "an integer", "a number", "a string", "an array", "an object"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("kind %d", k)
+}
