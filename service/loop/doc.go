@@ -1,0 +1,21 @@
+// Package loop is the one goroutine that serves every connection: one epoll instance, one eventfd through which other goroutines reach it,
+// and one timerfd for all timers.
+//
+// Why one loop: a goroutine per connection costs a park and a wake-up per call, 42 µs of processor time instead of 12, and starves some of 64
+// busy clients. What runs on the loop needs no locks, since nothing else touches it.
+//
+// Why the waits are held: around a blocking system call the Go runtime's monitor takes the processor away and hands it back, some 4 thread
+// switches a call instead of 1.3. A wait in RawSyscall is not seen by the monitor. Held for ever, it would also stop the garbage collector, so it
+// lasts 4 ms at most, is only used while traffic flows, and is followed by an ordinary wait as soon as it elapsed with nothing: an idle server
+// makes no wake-ups. It is not used while a worker is at its job (on a small machine the worker needs the processor), nor with one processor,
+// nor when a timer is due within it.
+//
+// Why timers are a timerfd: a time.Timer would fire on another goroutine and need the runtime's poller, which a held wait keeps from running.
+//
+// Why EINTR is nothing special: the runtime preempts goroutines with a signal, and it arrives in any raw wait.
+//
+// Why the events lie on the heap: stacks move, and the kernel is told an address.
+//
+// Why an event carries a generation beside its descriptor: a callback may close a descriptor and open another one that gets the same number,
+// while events for the old one are still waiting in this round.
+package loop

@@ -1,0 +1,121 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxJobs    = 64               // that wait for one bus, beside the one that runs
+	workerIdle = 10 * time.Second // a worker without a job for this long ends
+	closeLimit = 5 * time.Second  // how long Close waits for workers
+)
+
+// worker is the goroutine of one bus. All fields but the channels are the loop's.
+type worker struct {
+	bus   string
+	jobs  chan job
+	busy  int  // jobs whose done was not called yet
+	used  bool // since the idle timer was set
+	timer *Timer
+	ended chan struct{} // closed at the end of the goroutine
+}
+
+type job struct{ run, done func() }
+
+// Submit runs job on the worker of a bus, and then done on the loop. Jobs of one bus run one after the other, in order, on a goroutine of their
+// own, so they may block. A job that hangs in the kernel holds up its own bus and nothing else: there is never a second worker for a bus. It
+// fails with ErrBusy when 64 jobs wait already, with ErrStopped after Stop; job and done are then never called. After Stop, jobs that were
+// queued still run (Close waits for them), but their done may not.
+func (l *Loop) Submit(bus string, run, done func()) error {
+	if l.stopping.Load() {
+		return ErrStopped
+	}
+	w := l.workers[bus]
+	if w == nil {
+		w = l.hire(bus)
+	}
+	select {
+	case w.jobs <- job{run, done}:
+		l.busy++
+		w.busy++
+		w.used = true
+		return nil
+	default:
+		return ErrBusy
+	}
+}
+
+// hire starts the worker of a bus. It ends when the loop closes its channel: after it was idle, or in Close.
+func (l *Loop) hire(bus string) *worker {
+	w := &worker{bus: bus, jobs: make(chan job, maxJobs), ended: make(chan struct{})}
+	l.workers[bus] = w
+	w.timer = l.After(workerIdle, func() { l.retire(w) })
+	go l.work(w)
+	return w
+}
+
+func (l *Loop) work(w *worker) {
+	defer close(w.ended)
+	for j := range w.jobs {
+		j.run()
+		l.post(posted{run: j.done, from: w})
+	}
+}
+
+// finished is called on the loop before the done of a job.
+func (l *Loop) finished(w *worker) {
+	l.busy--
+	w.busy--
+}
+
+// retire ends a worker that had nothing to do since the last look, and else looks again later. A busy one is never ended.
+func (l *Loop) retire(w *worker) {
+	if w.busy > 0 || w.used {
+		w.used = false
+		w.timer = l.After(workerIdle, func() { l.retire(w) })
+		return
+	}
+	delete(l.workers, w.bus)
+	close(w.jobs)
+	<-w.ended // at once: it has no job
+}
+
+// endWorkers lets all workers finish what they have and waits for them. It runs after Run, so a runtime timer does no harm.
+func (l *Loop) endWorkers() error {
+	for _, w := range l.workers {
+		close(w.jobs)
+	}
+	var hung []string
+	limit, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	for _, w := range l.workers {
+		if !w.endsBefore(limit.Done()) {
+			hung = append(hung, w.bus)
+		}
+	}
+	clear(l.workers)
+	if len(hung) == 0 {
+		return nil
+	}
+	slices.Sort(hung)
+	return fmt.Errorf("cannot end the workers of %s: their jobs hang", strings.Join(hung, ", "))
+}
+
+// endsBefore waits for the worker's end or the limit. One that has ended already always counts as such.
+func (w *worker) endsBefore(limit <-chan struct{}) bool {
+	select {
+	case <-w.ended:
+		return true
+	case <-limit:
+	}
+	select {
+	case <-w.ended:
+		return true
+	default:
+		return false
+	}
+}
