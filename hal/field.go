@@ -19,17 +19,18 @@ type Kind uint8
 
 // The kinds of fields, with their varlink types.
 const (
-	Int    Kind = iota // int
-	Bool               // bool
-	Text               // string
-	Enum               // (a, b, c)
-	Blob               // string, in base64
-	Texts              // []string
-	Ints               // []int
-	IntMap             // [string]int
-	Raw                // object
-	List               // [](…)
-	Struct             // (…)
+	Int       Kind = iota // int
+	Bool                  // bool
+	Text                  // string
+	Enum                  // (a, b, c)
+	Blob                  // string, in base64
+	Texts                 // []string
+	Ints                  // []int
+	IntMap                // [string]int
+	Raw                   // object
+	List                  // [](…)
+	Struct                // (…)
+	IntOrText             // int or string: in board.toml alone
 )
 
 // Field describes one field of a message.
