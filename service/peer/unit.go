@@ -1,8 +1,6 @@
 package peer
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +35,7 @@ func UnitOf(fd int) (string, error) {
 	if !alive(pidfd) {
 		return "", noUnit(unix.ESRCH)
 	}
-	if unit := unitFromFile(cgroups); unit != "" {
+	if unit := unitFromFile(string(cgroups)); unit != "" {
 		return unit, nil
 	}
 	return "", ErrNoUnit
@@ -76,19 +74,22 @@ func alive(pidfd int) bool {
 	}
 }
 
-// unitFromFile reads /proc/PID/cgroup: the unified hierarchy, or systemd's own one where the controllers have theirs (cgroup v1).
-func unitFromFile(cgroups []byte) string {
-	var legacy string
-	lines := bufio.NewScanner(bytes.NewReader(cgroups))
-	for lines.Scan() {
-		if path, found := strings.CutPrefix(lines.Text(), "0::"); found {
-			if unit := UnitFromCgroup(path); unit != "" {
-				return unit
-			}
-		}
-		if _, path, found := strings.Cut(lines.Text(), ":name=systemd:"); found {
+// unitFromFile reads /proc/PID/cgroup: the unified hierarchy, or systemd's own one where the controllers have theirs (cgroup v1). A line is
+// number:controllers:path, and only the path may hold more colons; the kernel lets nobody put a newline into it.
+func unitFromFile(cgroups string) string {
+	var unified, legacy string
+	for line := range strings.Lines(cgroups) {
+		number, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		controllers, path, _ := strings.Cut(rest, ":")
+		switch {
+		case number == "0" && controllers == "":
+			unified = UnitFromCgroup(path)
+		case controllers == "name=systemd":
 			legacy = UnitFromCgroup(path)
 		}
+	}
+	if unified != "" {
+		return unified
 	}
 	return legacy
 }

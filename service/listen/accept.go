@@ -1,0 +1,34 @@
+package listen
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// Accept takes the next connection, without blocking: close-on-exec, non-blocking, and with a send buffer of 32 KiB (which the kernel doubles). The
+// caller closes it. It passes errors of accept4(2) on as they are: EAGAIN where nobody waits, EMFILE and ENFILE where no descriptor is left.
+//
+// A connection does not report credentials or the like beside its messages, whatever its listener was set to by whoever bound it.
+func (s *Socket) Accept() (int, error) {
+	fd, err := accept(s.FD)
+	if err != nil {
+		return -1, err
+	}
+	for _, option := range s.clear {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 0)
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer) // cannot fail on a socket
+	return fd, nil
+}
+
+func accept(listener int) (int, error) {
+	for {
+		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(fd), nil
+		case unix.EINTR, unix.ECONNABORTED:
+		default:
+			return -1, errno
+		}
+	}
+}

@@ -1,0 +1,88 @@
+// Package listen makes the sockets that clients reach the daemon by: those it binds itself, and those that somebody bound for it.
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/halberd-io/halberd/service/peer"
+)
+
+// Address is where clients find a socket.
+type Address struct {
+	Type peer.Transport
+	// Name begins with @ for an abstract name (of exactly the bytes that follow), with / for a path. It is empty for a socket without a name,
+	// as a connection that was handed over has none.
+	Name string
+}
+
+// maxName is the longest path (with its NUL), and the longest abstract name (with the NUL before it), in bytes: sizeof(sun_path).
+const maxName = 108
+
+// Parse reads an address as it is typed: "stream:@halberd", "seqpacket:@halberd", "dgram:@halberd", "stream:/run/halberd/io.halberd". Paths are
+// for streams alone.
+func Parse(s string) (Address, error) {
+	word, name, _ := strings.Cut(s, ":")
+	a := Address{Name: name}
+	var err error
+	if a.Type, err = parseType(word); err == nil {
+		err = checkName(a)
+	}
+	if err != nil {
+		return Address{}, fmt.Errorf("cannot read address %q: %w", s, err)
+	}
+	return a, nil
+}
+
+func parseType(word string) (peer.Transport, error) {
+	for _, t := range [...]peer.Transport{peer.Stream, peer.Seqpacket, peer.Datagram} {
+		if word == t.String() {
+			return t, nil
+		}
+	}
+	return 0, errors.New(`it begins with none of "stream:", "seqpacket:" and "dgram:"`)
+}
+
+func checkName(a Address) error {
+	switch {
+	case a.Name == "" || a.Name[0] != '@' && a.Name[0] != '/':
+		return errors.New("a name begins with @ (abstract) or / (path)")
+	case a.Name == "@" || strings.HasSuffix(a.Name, "/"):
+		return errors.New("the name is empty")
+	case strings.IndexByte(a.Name, 0) >= 0:
+		return errors.New("a name holds no NUL byte")
+	case len(a.Name) > maxName-1+len(a.prefix()):
+		return fmt.Errorf("a name has at most %d bytes", maxName-1)
+	case a.Name[0] == '/' && a.Type != peer.Stream:
+		return errors.New("only a stream socket can have a path")
+	}
+	return nil
+}
+
+// prefix is the @ of an abstract name, which is no part of the name's length.
+func (a Address) prefix() string {
+	if a.abstract() {
+		return "@"
+	}
+	return ""
+}
+
+func (a Address) abstract() bool { return strings.HasPrefix(a.Name, "@") }
+
+// String is the address as Parse reads it; bytes that cannot be printed (which Parse takes, but nobody should choose) are escaped.
+func (a Address) String() string {
+	quoted := strconv.Quote(a.Name)
+	return a.Type.String() + ":" + quoted[1:len(quoted)-1]
+}
+
+// Defaults are the four addresses that the daemon always has, so that nobody can squat on one.
+func Defaults() []Address {
+	return []Address{
+		{peer.Stream, "@halberd"},
+		{peer.Stream, "/run/halberd/io.halberd"},
+		{peer.Seqpacket, "@halberd"},
+		{peer.Datagram, "@halberd"},
+	}
+}
