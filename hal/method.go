@@ -9,6 +9,8 @@ type Method struct {
 	Verb Verb
 	// Watches is true where `more` asks for changes after the current state.
 	Watches bool
+	// NeedsConnection is true for a method that datagrams do not offer: it returns a descriptor, or what it does ends with the connection.
+	NeedsConnection bool
 	// Device is the parameter that names the device or devices; "" for a method without.
 	Device string
 	// In and Out are the fields of the parameters, the device's first, and of the results.

@@ -21,7 +21,7 @@ type Refusal interface {
 // Refusals lists one of each refusal, as the interface texts declare them.
 func Refusals() []Refusal {
 	return []Refusal{&RateLimited{}, &NoSuchDevice{}, &DeviceGone{}, &Busy{}, &NotSupported{}, &OutOfRange{}, &Interlocked{},
-		&LimitExceeded{}, &Timeout{}, &MessageTooLarge{}, &System{}}
+		&LimitExceeded{}, &Timeout{}, &MessageTooLarge{}, &BadConfiguration{}, &System{}}
 }
 
 // InvalidParameter is org.varlink.service.InvalidParameter: missing, unknown, of the wrong type or outside the declared range.
@@ -198,6 +198,17 @@ func (e *MessageTooLarge) ErrorName() string { return "io.halberd.MessageTooLarg
 // Fields declares the parameters of the error.
 func (e *MessageTooLarge) Fields(f *Fields) {
 	f.Int("limit", &e.Limit, Bytes, "The longest message.")
+}
+
+// BadConfiguration is answered to a reload of bad files. What was in force stays in force.
+type BadConfiguration struct{ Reason string }
+
+func (e *BadConfiguration) Error() string     { return "bad configuration: " + e.Reason }
+func (e *BadConfiguration) ErrorName() string { return "io.halberd.BadConfiguration" }
+
+// Fields declares the parameters of the error.
+func (e *BadConfiguration) Fields(f *Fields) {
+	f.Text("reason", &e.Reason, "What is wrong, with file and line.")
 }
 
 // System is io.systemd.System: any other error of the kernel.

@@ -114,3 +114,6 @@ func EscapeID(name string) string {
 	}
 	return b.String()
 }
+
+// Declarer is a Device that can say how board.toml would declare it: a whole table, as text.
+type Declarer interface{ Declaration() string }

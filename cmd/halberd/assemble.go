@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/board"
+	"github.com/halberd-io/halberd/hal/kernel"
+	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/init/activate"
+	"github.com/halberd-io/halberd/service"
+	"github.com/halberd-io/halberd/service/config"
+	"github.com/halberd-io/halberd/service/listen"
+	"github.com/halberd-io/halberd/service/peer"
+)
+
+// stamp is there once Halberd started since boot. /run is empty after one.
+const stamp = "/run/halberd/started"
+
+// assemble makes a server of the flags, the configuration and the sockets.
+func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer) (*service.Server, error) {
+	opt := options(f)
+	settings, err := config.LoadServer(opt)
+	if err != nil {
+		return nil, err
+	}
+	level.Set(settings.LogLevel)
+	c := service.Config{
+		Version: version, Log: log, Drivers: board.Drivers(), Limits: settings.Limits,
+		Kernel: kernel.Linux{}, FirstStart: true,
+		Policy: func(cat *hal.Catalog) (*config.PolicyFiles, error) { return config.LoadPolicy(opt, cat) },
+	}
+	if f.sim {
+		err = simulate(&c, f, opt, stdout)
+	} else {
+		err = real(&c, opt)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Sockets, _, err = activate.Sockets(activate.Options{SocketFDs: f.sockets, Listen: addresses(f), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s, err := service.New(c)
+	if err != nil {
+		for _, socket := range c.Sockets {
+			_ = socket.Close()
+		}
+	}
+	return s, err
+}
+
+func options(f flags) config.Options {
+	opt := config.Options{Dirs: config.Default(), TrustCaller: f.sim}
+	if f.config != "" {
+		opt.Dirs = config.Only(f.config)
+	}
+	return opt
+}
+
+// real serves this machine's hardware.
+func real(c *service.Config, opt config.Options) error {
+	b, err := config.LoadBoard(opt, board.Tables())
+	if err != nil {
+		return err
+	}
+	c.Entries = b.Entries
+	c.BoardChanged = func() bool {
+		now, err := config.LoadBoard(opt, board.Tables())
+		return err != nil || now.Digest != b.Digest
+	}
+	_, err = os.Stat(stamp)
+	c.FirstStart = os.IsNotExist(err)
+	c.Started = func(hal.Loop) {
+		if err := os.WriteFile(stamp, nil, 0o644); err != nil {
+			c.Log.Warn("cannot remember that this boot's initial values are written", "error", err)
+		}
+	}
+	return nil
+}
+
+// simulate serves the simulated board. Without -config everything is granted to root and to the user that started it.
+func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) error {
+	k := sim.New(sim.Options{Lively: true})
+	b, err := simulatedBoard(k, f, opt)
+	if err != nil {
+		return err
+	}
+	c.Kernel, c.Entries = k, b.Entries
+	if f.config == "" {
+		c.Policy = grantStarter
+		c.Limits = config.DefaultLimits()
+	}
+	c.Started = func(l hal.Loop) {
+		k.Start(l)
+		fmt.Fprint(stdout, toTry(addresses(f)))
+	}
+	return nil
+}
+
+// simulatedBoard takes the board.toml of -config where there is one, else the simulator's own.
+func simulatedBoard(k *sim.Kernel, f flags, opt config.Options) (*config.Board, error) {
+	if f.config != "" {
+		if _, err := os.Stat(filepath.Join(f.config, "board.toml")); err == nil {
+			return config.LoadBoard(opt, board.Tables())
+		}
+	}
+	return config.ParseBoard("simulated board", k.BoardTOML(), board.Tables())
+}
+
+// grantStarter is the policy of a simulated board without configuration.
+func grantStarter(cat *hal.Catalog) (*config.PolicyFiles, error) {
+	text := "[[grant]]\nid = \"simulated-board\"\nusers = [0]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n"
+	if uid := os.Getuid(); uid != 0 {
+		text = fmt.Sprintf("[[grant]]\nid = \"simulated-board\"\nusers = [0, %d]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n", uid)
+	}
+	return config.ParsePolicy("simulated board", text, cat)
+}
+
+// addresses are those of -listen, or the default ones. An ordinary user, who cannot write to /run, has the pathname socket in the runtime folder of his own.
+func addresses(f flags) []listen.Address {
+	if len(f.listen) > 0 {
+		return f.listen
+	}
+	all := listen.Defaults()
+	if !f.sim || os.Getuid() == 0 {
+		return all
+	}
+	var own []listen.Address
+	for _, a := range all {
+		if a.Name[0] == '@' {
+			own = append(own, a)
+		}
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && unix.Access(dir, unix.W_OK) == nil {
+		own = append(own, listen.Address{Type: peer.Stream, Name: filepath.Join(dir, "halberd", "io.halberd")})
+	}
+	return own
+}
+
+// toTry is what a newcomer reads first.
+func toTry(at []listen.Address) string {
+	text := "\nA simulated board is being served at"
+	for _, a := range at {
+		text += " " + a.String()
+	}
+	option := ""
+	if len(at) > 0 && at[0].Name != "@halberd" {
+		option = "-a " + at[0].String() + " "
+	}
+	text += ". In another terminal, try:\n\n"
+	for _, command := range []string{"list", "gpio set relay-pump 1", "gpio get relay-pump", "led set front 128", "sensor get soc",
+		"gpio watch button", "whoami"} {
+		text += "  build/halctl " + option + command + "\n"
+	}
+	if at[0].Name == "@halberd" {
+		text += "  varlinkctl call unix:@halberd io.halberd.Gpio.Get '{\"line\":\"relay-pump\"}'\n"
+	}
+	return text + "\nCtrl-C ends it.\n\n"
+}

@@ -1,0 +1,132 @@
+// Command halberd lets unprivileged programs use the hardware of a board, each as far as a grant says.
+//
+//	halberd [-config DIR] [-sim] [-listen ADDRESS]… [-socket-fd N]… [-version]
+//	halberd check [-config DIR] [-root DIR]
+//	halberd detect
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/init/journal"
+	"github.com/halberd-io/halberd/service/listen"
+)
+
+// version is set by the build.
+var version = "devel"
+
+// flags are those of the daemon.
+type flags struct {
+	config  string
+	sim     bool
+	version bool
+	listen  []listen.Address
+	sockets []int
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run gives the exit status: 0 done, 1 failed, 2 usage.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "check" {
+		return status(check(args[1:], stdout, stderr), stderr)
+	}
+	if len(args) > 0 && args[0] == "detect" {
+		return status(detect(args[1:], stdout, stderr), stderr)
+	}
+	f, err := parse(args, stderr)
+	if err == nil && f.version {
+		fmt.Fprintln(stdout, "halberd", version)
+		return 0
+	}
+	if err == nil {
+		err = serve(f, stdout)
+	}
+	return status(err, stderr)
+}
+
+// errUsage is returned after the usage was printed.
+var errUsage = errors.New("usage")
+
+func status(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	fmt.Fprintln(stderr, "halberd:", err)
+	return 1
+}
+
+func parse(args []string, stderr io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("halberd", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.StringVar(&f.config, "config", "", "read the configuration from `DIR` alone")
+	set.BoolVar(&f.sim, "sim", false, "serve a simulated board: no hardware, no root and no configuration needed")
+	set.BoolVar(&f.version, "version", false, "print the version")
+	set.Func("listen", "serve at `ADDRESS`, as stream:@halberd; may be given again (default: all four)", func(s string) error {
+		a, err := listen.Parse(s)
+		f.listen = append(f.listen, a)
+		return err
+	})
+	set.Func("socket-fd", "serve the inherited descriptor `N`; may be given again", func(s string) error {
+		fd, err := strconv.Atoi(s)
+		f.sockets = append(f.sockets, fd)
+		return err
+	})
+	return f, parseAll(set, args)
+}
+
+// parseAll parses flags and refuses anything behind them.
+func parseAll(set *flag.FlagSet, args []string) error {
+	err := set.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return errUsage
+	case set.NArg() > 0:
+		fmt.Fprintf(set.Output(), "%s: cannot understand %q\n", set.Name(), set.Arg(0))
+		set.Usage()
+		return errUsage
+	}
+	return nil
+}
+
+// serve runs the daemon until SIGTERM or SIGINT.
+func serve(f flags, stdout io.Writer) error {
+	level := new(slog.LevelVar)
+	log := journal.New(level)
+	s, err := assemble(f, log, level, stdout)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for range hangup {
+			s.Reload()
+		}
+		close(done)
+	}()
+	err = s.Run(ctx)
+	signal.Stop(hangup)
+	close(hangup)
+	<-done
+	return err
+}

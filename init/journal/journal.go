@@ -1,0 +1,99 @@
+// Package journal writes log records to systemd's journal, with a field for each attribute: `journalctl HALBERD_GRANT=kiosk-lights`.
+package journal
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// New gives a logger that writes to the journal where standard error is connected to it, which is how systemd starts services, and else as text to
+// standard error.
+func New(level slog.Leveler) *slog.Logger {
+	if ok, err := journal.StderrIsJournalStream(); err == nil && ok && journal.Enabled() {
+		return slog.New(&handler{level: level})
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// handler is a slog.Handler over the journal's own protocol.
+type handler struct {
+	level  slog.Leveler
+	prefix string // of groups
+	fields map[string]string
+	text   string // the fields again, as they stand in the message
+}
+
+// Enabled reports whether a level is logged.
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
+
+// Handle sends one record. The message repeats the attributes, for people who read it without its fields.
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	to := h.with(nil)
+	r.Attrs(func(a slog.Attr) bool {
+		to.add(h.prefix, a)
+		return true
+	})
+	return journal.Send(r.Message+to.text, priority(r.Level), to.fields)
+}
+
+// WithAttrs gives a handler that adds fields to each record.
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler { return h.with(attrs) }
+
+// WithGroup gives a handler that puts a name before the fields of each record.
+func (h *handler) WithGroup(name string) slog.Handler {
+	to := h.with(nil)
+	to.prefix += name + "."
+	return to
+}
+
+func (h *handler) with(attrs []slog.Attr) *handler {
+	to := &handler{level: h.level, prefix: h.prefix, fields: map[string]string{}, text: h.text}
+	for k, v := range h.fields {
+		to.fields[k] = v
+	}
+	for _, a := range attrs {
+		to.add(h.prefix, a)
+	}
+	return to
+}
+
+func (h *handler) add(prefix string, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		for _, inner := range v.Group() {
+			h.add(prefix+a.Key+".", inner)
+		}
+		return
+	}
+	h.fields[fieldName(prefix+a.Key)] = v.String()
+	h.text += " " + prefix + a.Key + "=" + v.String()
+}
+
+// fieldName makes a name that the journal takes: capitals, digits and underscores.
+func fieldName(key string) string {
+	return "HALBERD_" + strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z':
+			return c - 'a' + 'A'
+		case c >= 'A' && c <= 'Z' || c >= '0' && c <= '9':
+			return c
+		}
+		return '_'
+	}, key)
+}
+
+func priority(l slog.Level) journal.Priority {
+	switch {
+	case l >= slog.LevelError:
+		return journal.PriErr
+	case l >= slog.LevelWarn:
+		return journal.PriWarning
+	case l >= slog.LevelInfo:
+		return journal.PriInfo
+	}
+	return journal.PriDebug
+}

@@ -1,0 +1,437 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/dispatch"
+	"github.com/halberd-io/halberd/service/frame"
+	"github.com/halberd-io/halberd/service/loop"
+	"github.com/halberd-io/halberd/service/peer"
+)
+
+// conn is one connection, STREAM or SEQPACKET. Only the loop's goroutine touches it, so it has no lock.
+//
+// Replies come in the order of the calls: while a worker runs a call, or a watch runs, the connection is parked, and nothing more
+// is read from it. So it is while more than maxQueued bytes wait for a slow reader.
+type conn struct {
+	caller
+	packets bool // SEQPACKET
+
+	in      frame.Splitter
+	out     frame.Queue
+	events  uint32 // what epoll waits for
+	parked  bool
+	session *hal.Session
+	hungUp  bool // seen while parked
+	closing bool // to be closed once everything is sent
+	closed  bool
+	refused hal.Refusal // answered to the first call, instead of what it asks for
+
+	unfinished *loop.Timer // a message that was begun
+	stalled    *loop.Timer // a reader that takes nothing
+	ends       []*ending
+}
+
+// Ready handles what epoll says about the connection.
+func (c *conn) Ready(events uint32) {
+	gone := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	switch {
+	case gone && c.parked:
+		c.hangUp()
+		return
+	case gone && !c.reads():
+		c.close()
+		return
+	}
+	if events&unix.EPOLLOUT != 0 {
+		c.drain()
+	}
+	if (gone || events&unix.EPOLLIN != 0) && c.reads() {
+		c.receive()
+	}
+	c.settle()
+}
+
+// reads reports whether input is wanted.
+func (c *conn) reads() bool {
+	return !c.closed && !c.parked && !c.closing && !c.hungUp && c.out.Len() < c.server.limits.maxQueued
+}
+
+// hangUp handles the end of the peer while the connection is parked. A watch ends at once. A worker's call goes on, and what was sent
+// before the end is carried out after it.
+func (c *conn) hangUp() {
+	if c.session != nil {
+		c.close()
+		return
+	}
+	c.hungUp = true
+	c.server.loop.Remove(c.fd)
+}
+
+func (c *conn) receive() {
+	p, err := c.server.receiver.Receive(c.fd, false)
+	switch {
+	case err == unix.EAGAIN:
+	case err != nil:
+		c.close()
+	case p.ControlTruncated || p.Descriptors > 0:
+		c.drop("descriptors that were not asked for")
+	case len(p.Data) == 0:
+		c.empty()
+	case c.packets:
+		c.packet(p)
+	default:
+		c.in.Push(p.Data)
+		c.process()
+	}
+}
+
+// empty handles the end of the peer's sending: its unfinished message is lost, and replies on their way are sent. An empty packet is no end, and no
+// message either.
+func (c *conn) empty() {
+	if c.packets {
+		ended, err := frame.Ended(c.fd)
+		if err == nil && !ended {
+			c.drop("an empty packet")
+			return
+		}
+	}
+	c.closing = true
+}
+
+// drop closes a connection that broke the protocol.
+func (c *conn) drop(why string) {
+	c.server.dropped++
+	c.server.log.Info("connection dropped", "why", why, c.subject())
+	c.close()
+}
+
+// packet handles one message of a SEQPACKET connection.
+func (c *conn) packet(p frame.Packet) {
+	reply := c.server.reply[:0]
+	msg := message(p.Data)
+	if p.Truncated || len(msg) > frame.MaxRequest {
+		c.server.log.Info("packet dropped", "why", "too large", c.subject())
+		reply = dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest})
+	} else {
+		reply = c.serve(msg, reply)
+	}
+	c.server.reply = reply[:0]
+	if len(reply) > 0 {
+		c.send(reply)
+	}
+}
+
+// message takes the NUL off a packet that ends in one: packets need none.
+func message(packet []byte) []byte {
+	if n := len(packet); n > 0 && packet[n-1] == 0 {
+		return packet[:n-1]
+	}
+	return packet
+}
+
+// process carries out the calls that have arrived on a STREAM, and sends their replies together.
+func (c *conn) process() {
+	replies := c.server.reply[:0]
+	for c.reads() && len(replies)+c.out.Len() < c.server.limits.maxQueued {
+		msg, err := c.in.Next()
+		if err != nil {
+			replies = dispatch.AppendError(replies, &hal.MessageTooLarge{Limit: frame.MaxRequest})
+			replies = append(replies, 0)
+			c.closing = true
+			break
+		}
+		if msg == nil {
+			break
+		}
+		before := len(replies)
+		replies = c.serve(msg, replies)
+		if len(replies) > before {
+			replies = append(replies, 0)
+		}
+	}
+	c.server.reply = replies[:0]
+	if !c.closed {
+		c.in.Keep()
+		c.send(replies)
+	}
+	c.awaitRest()
+}
+
+// serve carries out one call and appends its reply to replies, which are those of calls before it.
+func (c *conn) serve(msg, replies []byte) []byte {
+	e, err := dispatch.Parse(msg)
+	if err != nil {
+		c.send(replies)
+		c.drop(err.Error())
+		return replies[:0]
+	}
+	if c.refused != nil {
+		c.closing = true
+		return dispatch.AppendError(replies, c.refused)
+	}
+	if e.More {
+		// A watch queues its first events itself, behind these.
+		c.send(replies)
+		replies = replies[:0]
+	}
+	replies, status := c.server.dispatcher.Serve(&e, c, replies)
+	if status != dispatch.Done {
+		c.parked = true
+	}
+	return replies
+}
+
+// awaitRest gives the rest of a message that was begun a time to arrive in.
+func (c *conn) awaitRest() {
+	switch waits := !c.closed && !c.parked && c.in.Len() > 0 && c.reads(); {
+	case waits && c.unfinished == nil:
+		c.unfinished = c.server.loop.After(c.server.limits.messageTime, func() { c.drop("a message that was never finished") })
+	case !waits && c.unfinished != nil:
+		c.unfinished.Stop()
+		c.unfinished = nil
+	}
+}
+
+// send sends as much of msg as the kernel takes at once, and queues the rest. On a STREAM msg is whole messages with their NULs.
+func (c *conn) send(msg []byte) {
+	if len(msg) == 0 || c.closed {
+		return
+	}
+	if c.out.Len() == 0 {
+		n, err := frame.Send(c.fd, msg, nil)
+		switch {
+		case err == nil && n == len(msg):
+			return
+		case err == nil:
+			msg = msg[n:]
+		case err != unix.EAGAIN:
+			c.close()
+			return
+		}
+	}
+	c.out.Push(msg, nil)
+	c.awaitReader()
+}
+
+// awaitReader gives a slow reader a time to take something.
+func (c *conn) awaitReader() {
+	if c.stalled == nil {
+		c.stalled = c.server.loop.After(c.server.limits.writeTime, func() { c.drop("a reader that takes nothing") })
+	}
+}
+
+func (c *conn) stopStalled() {
+	if c.stalled != nil {
+		c.stalled.Stop()
+		c.stalled = nil
+	}
+}
+
+// drain sends what waited, and goes on with what waited for that.
+func (c *conn) drain() {
+	progress, err := c.out.Flush(c.fd, c.packets)
+	if err != nil && err != unix.EAGAIN {
+		c.close()
+		return
+	}
+	if progress || c.out.Len() == 0 {
+		c.stopStalled()
+	}
+	if c.out.Len() > 0 {
+		c.awaitReader()
+		return
+	}
+	if c.session != nil {
+		c.session.Flush()
+	}
+	if !c.packets {
+		c.process()
+	}
+}
+
+// settle closes the connection where it is done, and tells epoll what to wait for.
+func (c *conn) settle() {
+	if c.closed || c.hungUp {
+		return
+	}
+	if c.closing && !c.parked && c.out.Len() == 0 {
+		c.discard()
+		c.close()
+		return
+	}
+	var events uint32
+	if c.reads() {
+		events |= unix.EPOLLIN
+	}
+	if c.out.Len() > 0 {
+		events |= unix.EPOLLOUT
+	}
+	if events != c.events {
+		c.events = events
+		if err := c.server.loop.Modify(c.fd, events); err != nil {
+			c.server.log.Error("cannot wait for a connection", "error", err)
+			c.close()
+		}
+	}
+}
+
+// discard reads what the peer still sent, since closing a socket with unread input would take the last reply from it.
+func (c *conn) discard() {
+	_ = unix.Shutdown(c.fd, unix.SHUT_RD)
+	for range 64 {
+		if p, err := c.server.receiver.Receive(c.fd, false); err != nil || len(p.Data) == 0 {
+			return
+		}
+	}
+}
+
+// Connected is true: a connection has an end.
+func (c *conn) Connected() bool { return true }
+
+// Holder stands for the connection.
+func (c *conn) Holder() hal.Holder { return c }
+
+// ReplyLimit is what one reply may have, on a STREAM with its NUL.
+func (c *conn) ReplyLimit() int { return c.server.limits.maxReply }
+
+// Finish sends the reply of a call that a worker ran, and goes on with the calls behind it.
+func (c *conn) Finish(reply []byte) { c.resume(reply) }
+
+// Watching keeps the watch.
+func (c *conn) Watching(s *hal.Session) {
+	if c.closed {
+		s.Stop()
+		return
+	}
+	c.session = s
+	c.server.watches[c] = struct{}{}
+}
+
+// Event sends an event, unless the reader is behind.
+func (c *conn) Event(reply []byte) bool {
+	if c.closed {
+		return true
+	}
+	if c.out.Len() > 0 {
+		return false
+	}
+	c.send(c.framed(reply))
+	c.settle()
+	return true
+}
+
+// EndWatch ends the watch with an error, and goes on with the calls behind it.
+func (c *conn) EndWatch(reply []byte) {
+	c.forgetWatch()
+	c.resume(reply)
+}
+
+func (c *conn) forgetWatch() {
+	if c.session != nil {
+		c.session.Stop()
+		c.session = nil
+		delete(c.server.watches, c)
+	}
+}
+
+func (c *conn) framed(reply []byte) []byte {
+	if c.packets {
+		return reply
+	}
+	return append(reply, 0)
+}
+
+// resume unparks the connection.
+func (c *conn) resume(reply []byte) {
+	if c.closed {
+		return
+	}
+	c.parked = false
+	if c.hungUp {
+		c.afterHangUp()
+		return
+	}
+	if reply != nil {
+		c.send(c.framed(reply))
+	}
+	if !c.packets && !c.closed {
+		c.process()
+	}
+	c.settle()
+}
+
+// afterHangUp carries out what the peer sent before it ended, without anybody to answer.
+func (c *conn) afterHangUp() {
+	c.hungUp = false
+	if !c.packets {
+		c.process()
+	}
+	for !c.closed && !c.closing && !c.parked {
+		c.receive()
+	}
+	if c.parked && !c.closed {
+		c.hangUp()
+		return
+	}
+	c.close()
+}
+
+// close ends the connection in every case: nothing of it is left.
+func (c *conn) close() {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.forgetWatch()
+	c.stopStalled()
+	if c.unfinished != nil {
+		c.unfinished.Stop()
+	}
+	c.out.Drop()
+	if !c.hungUp {
+		c.server.loop.Remove(c.fd)
+	}
+	unix.Close(c.fd)
+	c.server.forget(c)
+	for _, e := range c.ends {
+		if !e.stopped {
+			e.f()
+		}
+	}
+	c.ends = nil
+}
+
+// ending is one function to be called when the connection ends.
+type ending struct {
+	f       func()
+	stopped bool
+}
+
+// Ended calls f when the connection has ended.
+func (c *conn) Ended(f func()) (stop func()) {
+	e := &ending{f: f}
+	c.ends = append(c.ends, e)
+	return func() { e.stopped = true }
+}
+
+// recheck ends a watch that the policy in force does not permit any more.
+func (c *conn) recheck() {
+	call := c.session.Call()
+	if err := c.rights().Recheck(call); err != nil {
+		c.server.audit.Denied(c.who(), call.Method, devicesOf(call), err)
+		c.EndWatch(c.server.dispatcher.Refuse(call.Method, err))
+	}
+}
+
+// newConn takes over an accepted or inherited connection.
+func (s *Server) newConn(fd int, t peer.Transport) *conn {
+	cred, err := peer.FromConn(fd, t)
+	if err != nil {
+		s.log.Warn("cannot tell who connected: served as nobody", "error", err)
+	}
+	c := &conn{packets: t == peer.Seqpacket, events: unix.EPOLLIN}
+	c.caller = caller{server: s, cred: cred, fd: fd}
+	return c
+}

@@ -1,0 +1,168 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/dispatch"
+	"github.com/halberd-io/halberd/service/frame"
+	"github.com/halberd-io/halberd/service/peer"
+)
+
+// maxSenders is how many datagram identities are remembered with what the policy gives them.
+const maxSenders = 1024
+
+// datagrams serves a DGRAM socket. It is best effort: what cannot be sent at once is dropped and counted.
+type datagrams struct {
+	server  *Server
+	fd      int
+	senders map[sender]*caller
+	free    []*datagram
+}
+
+// sender is an identity that datagrams come from.
+type sender struct{ uid, gid uint32 }
+
+// datagram is one call on its way. It is used again once it is answered.
+type datagram struct {
+	*caller
+	from    *datagrams
+	address []byte
+	oneway  bool
+}
+
+// Ready takes one datagram; epoll says so again while there are more, and lets others have their turn in between.
+func (d *datagrams) Ready(uint32) {
+	p, err := d.server.receiver.Receive(d.fd, true)
+	if err != nil {
+		if err != unix.EAGAIN {
+			d.server.log.Warn("cannot receive a datagram", "error", err)
+		}
+		return
+	}
+	if why := d.objection(p); why != "" {
+		d.server.dropped++
+		d.server.log.Info("datagram dropped", "why", why, "uid", p.UID, "pid", p.PID)
+		return
+	}
+	call := d.take(p)
+	if d.serve(call, p) == dispatch.Done {
+		d.release(call)
+	}
+}
+
+// objection says why a datagram is dropped without an answer.
+func (d *datagrams) objection(p frame.Packet) string {
+	switch {
+	case !p.HasCreds:
+		return "no credentials"
+	case p.ControlTruncated || p.Descriptors > 0:
+		return "descriptors that were not asked for"
+	case len(p.Address) > 0 && p.Address[0] != 0:
+		return "a sender with a pathname address"
+	case tooLarge(p) && len(p.Address) == 0:
+		return "too large"
+	}
+	return ""
+}
+
+func tooLarge(p frame.Packet) bool { return p.Truncated || len(message(p.Data)) > frame.MaxRequest }
+
+func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
+	reply := d.server.reply[:0]
+	if tooLarge(p) {
+		d.server.log.Info("datagram dropped", "why", "too large", call.subject())
+		d.send(call, dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest}))
+		return dispatch.Done
+	}
+	e, err := dispatch.Parse(message(p.Data))
+	if err == nil && !e.Oneway && len(p.Address) == 0 {
+		err = errUnnamed
+	}
+	if err != nil {
+		d.server.dropped++
+		d.server.log.Info("datagram dropped", "why", err.Error(), call.subject())
+		return dispatch.Done
+	}
+	call.oneway = e.Oneway
+	reply, status := d.server.dispatcher.Serve(&e, call, reply)
+	d.server.reply = reply[:0]
+	if status == dispatch.Done && len(reply) > 0 {
+		d.send(call, reply)
+	}
+	return status
+}
+
+// take makes a call of a datagram. The address is copied, since a worker may run the call.
+func (d *datagrams) take(p frame.Packet) *datagram {
+	var call *datagram
+	if n := len(d.free); n > 0 {
+		call, d.free = d.free[n-1], d.free[:n-1]
+	} else {
+		call = &datagram{from: d}
+	}
+	call.address = append(call.address[:0], p.Address...)
+	call.caller = d.sender(p)
+	return call
+}
+
+func (d *datagrams) release(call *datagram) {
+	if len(d.free) < 64 {
+		d.free = append(d.free, call)
+	}
+}
+
+// sender gives the caller of a datagram's credentials, which the kernel put there.
+func (d *datagrams) sender(p frame.Packet) *caller {
+	key := sender{p.UID, p.GID}
+	c := d.senders[key]
+	if c == nil {
+		if len(d.senders) >= maxSenders {
+			clear(d.senders)
+		}
+		c = &caller{server: d.server, fd: -1, cred: peer.FromDatagram(p.UID, p.GID, p.PID)}
+		d.senders[key] = c
+	}
+	c.cred.PID = p.PID
+	return c
+}
+
+// send answers, or drops the answer: nobody waits for a datagram's sender.
+func (d *datagrams) send(call *datagram, reply []byte) {
+	if len(call.address) == 0 {
+		return
+	}
+	if _, err := frame.Send(d.fd, reply, call.address); err != nil {
+		d.server.dropped++
+		d.server.log.Debug("datagram reply dropped", "error", err, call.subject())
+	}
+}
+
+// Connected is false: nothing that a datagram begins can end with it.
+func (c *datagram) Connected() bool { return false }
+
+// Holder stands for the datagram.
+func (c *datagram) Holder() hal.Holder { return c }
+
+// Ended never calls f.
+func (c *datagram) Ended(func()) (stop func()) { return func() {} }
+
+// ReplyLimit is what one datagram may have.
+func (c *datagram) ReplyLimit() int { return maxDatagramReply }
+
+// Finish sends the reply of a call that a worker ran.
+func (c *datagram) Finish(reply []byte) {
+	if reply != nil {
+		c.from.send(c, reply)
+	}
+	c.from.release(c)
+}
+
+// Watching is never called: more is not implemented on datagrams.
+func (c *datagram) Watching(s *hal.Session) { s.Stop() }
+
+// Event is never called.
+func (c *datagram) Event([]byte) bool { return true }
+
+// EndWatch is never called.
+func (c *datagram) EndWatch([]byte) {}

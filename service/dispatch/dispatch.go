@@ -1,0 +1,222 @@
+// Package dispatch takes one call from its envelope to its reply: method, gate, run, reply.
+//
+// The errors of a call are decided in the order that the contract gives: no such method; not permitted at all, before the parameters are read; bad
+// parameters; not permitted for this device or these values; no such device; and then whatever the hardware says.
+package dispatch
+
+import (
+	"errors"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/wire"
+)
+
+// Peer is the caller as dispatch sees it, and the way back to it. Its methods are called on the loop's goroutine.
+type Peer interface {
+	hal.Gate
+	// Enter refuses a method that the caller may not call at all, whatever the parameters are.
+	Enter(m *hal.Method) error
+	// Connected is false for a datagram, whose caller has no end.
+	Connected() bool
+	// Holder stands for the caller's connection, or for the datagram.
+	Holder() hal.Holder
+	// ReplyLimit is the longest reply that can be sent, in bytes.
+	ReplyLimit() int
+	// Finish sends the reply of a call for which Serve said Waiting. nil is the reply of a oneway call.
+	Finish(reply []byte)
+	// Watching hands over the running watch of a call for which Serve said Watching. It is called before Serve returns.
+	Watching(s *hal.Session)
+	// Event sends an event of that watch and reports false where the reader is too far behind.
+	Event(reply []byte) bool
+	// EndWatch sends the last reply of that watch, an error.
+	EndWatch(reply []byte)
+}
+
+// Status says what became of a call.
+type Status uint8
+
+const (
+	// Done: the reply was appended; nothing was, for a oneway call.
+	Done Status = iota
+	// Waiting: a worker runs the call, and Peer.Finish gets the reply.
+	Waiting
+	// Watching: the call is a watch now, and Peer.Event gets its replies.
+	Watching
+)
+
+// Deadline is how long a call may wait for hardware on a slow bus.
+const Deadline = 5 * time.Second
+
+// Dispatcher carries calls out. It belongs to the loop's goroutine.
+type Dispatcher struct {
+	Catalog *hal.Catalog
+	Loop    hal.Loop
+	Log     *slog.Logger
+
+	event []byte // where events are encoded
+}
+
+// Serve carries out one call and appends its reply to dst.
+func (d *Dispatcher) Serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
+	from := len(dst)
+	dst, status := d.serve(e, p, dst)
+	if e.Oneway {
+		return dst[:from], status
+	}
+	return dst, status
+}
+
+func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
+	m := d.Catalog.Method(e.Method)
+	if m == nil {
+		return d.refuse(dst, nil, MethodNotFound(string(e.Method))), Done
+	}
+	if e.Upgrade || !p.Connected() && (e.More || m.NeedsConnection) {
+		return d.refuse(dst, m, MethodNotImplemented(m.FullName())), Done
+	}
+	if err := p.Enter(m); err != nil {
+		return d.refuse(dst, m, err), Done
+	}
+	call, err := m.Decode(e.Parameters)
+	if err != nil {
+		return d.refuse(dst, m, err), Done
+	}
+	permitted, err := call.Authorise(p)
+	if err != nil {
+		call.Release()
+		return d.refuse(dst, m, err), Done
+	}
+	return d.run(e, p, call, permitted, dst)
+}
+
+func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
+	m := call.Method
+	if e.More && m.Watches {
+		return d.watch(p, permitted, m, dst)
+	}
+	if bus := permitted.Bus(); bus != "" {
+		return d.submit(bus, e.Oneway, p, call, permitted, dst)
+	}
+	err := permitted.Run(p.Holder())
+	dst = d.reply(dst, m, permitted, err, p.ReplyLimit())
+	call.Release()
+	return dst, Done
+}
+
+// submit lets the worker of a bus run the call. A call that is not back at its deadline is answered without it; its memory is not used again, since the
+// worker may still write there.
+func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
+	var (
+		runErr   error
+		late     bool
+		m        = call.Method
+		holder   = p.Holder()
+		limit    = p.ReplyLimit()
+		class    = m.Class
+		deviceID = call.DeviceID(0)
+	)
+	finish := func(err error) {
+		if oneway {
+			p.Finish(nil)
+			return
+		}
+		p.Finish(d.reply(nil, m, permitted, err, limit))
+	}
+	stop := d.Loop.After(Deadline, func() {
+		late = true
+		finish(hal.SlowDevice(class, deviceID))
+	})
+	err := d.Loop.Submit(bus, func() { runErr = permitted.Run(holder) }, func() {
+		if late {
+			return
+		}
+		stop()
+		finish(runErr)
+		call.Release()
+	})
+	if err != nil {
+		stop()
+		call.Release()
+		return d.refuse(dst, m, hal.BusyDevice(class, deviceID, "")), Done
+	}
+	return dst, Waiting
+}
+
+// watch starts a watch. Its call is never released: a worker may be reading a device's state for it when it ends.
+func (d *Dispatcher) watch(p Peer, permitted hal.Permitted, m *hal.Method, dst []byte) ([]byte, Status) {
+	s := &sink{d: d, p: p, m: m}
+	session, err := permitted.Watch(s)
+	if err != nil {
+		return d.refuse(dst, m, err), Done
+	}
+	p.Watching(session)
+	return dst, Watching
+}
+
+// reply appends the results, or what went wrong.
+func (d *Dispatcher) reply(dst []byte, m *hal.Method, permitted hal.Permitted, err error, limit int) []byte {
+	if err != nil {
+		return d.refuse(dst, m, err)
+	}
+	from := len(dst)
+	dst = permitted.Reply(append(dst, `{"parameters":`...))
+	dst = append(dst, '}')
+	if len(dst)-from > limit {
+		return d.refuse(dst[:from], m, &hal.MessageTooLarge{Limit: int64(limit)})
+	}
+	return dst
+}
+
+// refuse appends an error reply. What is no refusal is a failure of ours or of the kernel: it is logged, and the caller learns its number.
+func (d *Dispatcher) refuse(dst []byte, m *hal.Method, err error) []byte {
+	var refusal hal.Refusal
+	if !errors.As(err, &refusal) {
+		refusal = d.failure(m, err)
+	}
+	return AppendError(dst, refusal)
+}
+
+func (d *Dispatcher) failure(m *hal.Method, err error) hal.Refusal {
+	d.Log.Error("call failed", "method", m.FullName(), "error", err)
+	errno := syscall.EIO
+	errors.As(err, &errno)
+	return hal.SystemError(errno)
+}
+
+// AppendError appends a whole error reply.
+func AppendError(dst []byte, r hal.Refusal) []byte {
+	dst = wire.AppendString(append(dst, `{"error":`...), r.ErrorName())
+	dst = hal.Encode(append(dst, `,"parameters":`...), r)
+	return append(dst, '}')
+}
+
+// sink is the way of a watch's events to its peer.
+type sink struct {
+	d *Dispatcher
+	p Peer
+	m *hal.Method
+}
+
+// Event encodes a reply that others will follow.
+func (s *sink) Event(encode func([]byte) []byte) bool {
+	reply := encode(append(s.d.event[:0], `{"parameters":`...))
+	s.d.event = append(reply, `,"continues":true}`...)
+	return s.p.Event(s.d.event)
+}
+
+// Submit reads a device's state on its bus's worker.
+func (s *sink) Submit(bus string, job, done func()) error {
+	if s.d.Loop.Submit(bus, job, done) != nil {
+		return hal.BusyDevice(s.m.Class, bus, "")
+	}
+	return nil
+}
+
+// Fail sends the error that ends a watch.
+func (s *sink) Fail(err error) { s.p.EndWatch(s.d.refuse(nil, s.m, err)) }
+
+// Refuse sends the error that ends a watch of a peer that may not go on with it.
+func (d *Dispatcher) Refuse(m *hal.Method, err error) []byte { return d.refuse(nil, m, err) }

@@ -1,0 +1,304 @@
+// Package service is the daemon: it accepts connections and datagrams, learns from the kernel who calls, asks the policy, and has the classes
+// of hal carry calls out.
+//
+// One goroutine, the loop's, does all of this; see service/loop for why. What could block, a device on a slow bus, runs on that bus's worker.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/init/notify"
+	"github.com/halberd-io/halberd/service/audit"
+	"github.com/halberd-io/halberd/service/config"
+	"github.com/halberd-io/halberd/service/dispatch"
+	"github.com/halberd-io/halberd/service/frame"
+	"github.com/halberd-io/halberd/service/listen"
+	"github.com/halberd-io/halberd/service/loop"
+	"github.com/halberd-io/halberd/service/peer"
+	"github.com/halberd-io/halberd/service/policy"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Version string
+	Log     *slog.Logger
+	Sockets []*listen.Socket // the server closes them
+	Kernel  hal.Kernel
+	Drivers []hal.Driver
+	Entries map[string][]hal.Entry // of board.toml, by table
+	Limits  config.Limits
+	// FirstStart is true for the first start since boot.
+	FirstStart bool
+	// Policy reads the policy files, at the start and at each reload.
+	Policy func(*hal.Catalog) (*config.PolicyFiles, error)
+	// BoardChanged tells whether board.toml is another one than at the start, for Status. May be nil.
+	BoardChanged func() bool
+	// Started is called on the loop once everything is ready. May be nil.
+	Started func(hal.Loop)
+}
+
+const (
+	maxReply         = 64<<10 - 1 // and a NUL
+	maxDatagramReply = 32 << 10
+)
+
+// limits are those of the configuration, as the loop compares them.
+type limits struct {
+	connections, rootConnections, perUID int
+	watched                              int
+	maxQueued, maxReply                  int
+	writeTime, messageTime               time.Duration
+}
+
+// Server is one running daemon. New, Run, and Stop and Reload from anywhere in between.
+type Server struct {
+	config     Config
+	version    string
+	log        *slog.Logger
+	limits     limits
+	loop       *loop.Loop
+	catalog    *hal.Catalog
+	dispatcher *dispatch.Dispatcher
+	audit      *audit.Log
+	receiver   *frame.Receiver
+	spare      *listen.Reserve
+	classes    []*hal.Class
+	reply      []byte // where replies are made
+
+	policy     *policy.Policy
+	files      *config.PolicyFiles
+	generation int64
+	reloadErr  error
+
+	conns    map[*conn]struct{}
+	watches  map[*conn]struct{}
+	perUID   map[uint32]int
+	served   int
+	refused  int
+	dropped  int
+	started  time.Time
+	stopping bool
+	passed   bool // all sockets were connections already
+}
+
+// New opens the classes and the policy. On an error nothing is left open but the sockets, which stay the caller's.
+func New(c Config) (*Server, error) {
+	l, err := loop.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
+		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, perUID: map[uint32]int{},
+		limits: limitsOf(c.Limits), started: time.Now()}
+	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
+	if err := s.open(); err != nil {
+		s.closeClasses()
+		return nil, errors.Join(err, l.Close())
+	}
+	return s, nil
+}
+
+func limitsOf(c config.Limits) limits {
+	return limits{
+		connections: c.Connections, rootConnections: c.RootConnections, perUID: c.ConnectionsPerUID, watched: c.WatchedPerUID,
+		maxQueued: c.QueuedReplies, maxReply: maxReply, writeTime: c.WriteTime, messageTime: c.MessageTime,
+	}
+}
+
+func (s *Server) open() error {
+	if err := s.openClasses(); err != nil {
+		return err
+	}
+	if err := s.fillCatalog(); err != nil {
+		return err
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	spare, err := listen.NewReserve()
+	s.spare = spare
+	return err
+}
+
+// openClasses opens every class with its part of board.toml.
+func (s *Server) openClasses() error {
+	for _, d := range s.config.Drivers {
+		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart}
+		for _, t := range d.Tables {
+			env.Entries = append(env.Entries, s.config.Entries[t.Name]...)
+		}
+		class, err := d.Open(env)
+		if err != nil {
+			return fmt.Errorf("cannot open class %s: %w", d.Class, err)
+		}
+		s.classes = append(s.classes, class)
+	}
+	return nil
+}
+
+func (s *Server) fillCatalog() error {
+	var errs []error
+	errs = append(errs, s.catalog.Add(s.varlinkInterface()))
+	for _, i := range errorInterfaces() {
+		errs = append(errs, s.catalog.Add(i))
+	}
+	errs = append(errs, s.catalog.AddClass(s.boardClass()), s.catalog.AddClass(s.policyClass()))
+	slices.SortFunc(s.classes, func(a, b *hal.Class) int { return strings.Compare(a.Name, b.Name) })
+	for _, class := range s.classes {
+		errs = append(errs, s.catalog.AddClass(class))
+	}
+	return errors.Join(errs...)
+}
+
+// load reads the policy and puts it in force, or leaves the old one as it was.
+func (s *Server) load() error {
+	files, err := s.config.Policy(s.catalog)
+	s.reloadErr = err
+	if err != nil {
+		return err
+	}
+	s.generation++
+	s.files = files
+	s.policy = policy.Compile(files, s.catalog, s.generation, s.policy)
+	for _, w := range files.Warnings {
+		s.log.Warn("policy", "warning", w.Error())
+	}
+	return nil
+}
+
+// reload reads the policy anew, on the loop. Watches that it does not permit any more end.
+func (s *Server) reload() error {
+	_ = notify.Reloading()
+	err := s.load()
+	if err != nil {
+		s.log.Error("cannot reload: the policy stays as it was", "generation", s.generation, "error", err)
+	} else {
+		s.log.Info("reloaded", "generation", s.generation)
+		for c := range s.watches {
+			c.recheck()
+		}
+	}
+	_ = notify.Ready(fmt.Sprintf("policy generation %d", s.generation))
+	return err
+}
+
+// Reload reads the policy anew. Any goroutine may call it; what is wrong is logged and shown by Status.
+func (s *Server) Reload() { s.loop.Post(func() { _ = s.reload() }) }
+
+// Run serves until ctx ends. Everything is closed when it returns, the sockets too.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.listen(); err != nil {
+		s.shut()
+		return errors.Join(err, s.loop.Close())
+	}
+	stop := context.AfterFunc(ctx, s.loop.Stop)
+	defer stop()
+	s.keepAlive()
+	if s.config.Started != nil {
+		s.config.Started(hardwareLoop{s.loop})
+	}
+	if err := notify.Ready(fmt.Sprintf("policy generation %d", s.generation)); err != nil {
+		s.log.Warn("cannot notify the service manager", "error", err)
+	}
+	err := s.loop.Run()
+	_ = notify.Stopping()
+	s.shut()
+	return errors.Join(err, s.loop.Close())
+}
+
+// listen begins to wait for every socket.
+func (s *Server) listen() error {
+	s.passed = !slices.ContainsFunc(s.config.Sockets, func(k *listen.Socket) bool { return k.Listening || k.Transport == peer.Datagram })
+	for _, socket := range s.config.Sockets {
+		if err := s.wait(socket); err != nil {
+			return fmt.Errorf("cannot wait for %s: %w", socket.Address, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) wait(socket *listen.Socket) error {
+	switch {
+	case socket.Listening:
+		return s.loop.Add(socket.FD, unix.EPOLLIN, &acceptor{server: s, socket: socket})
+	case socket.Transport == peer.Datagram:
+		return s.loop.Add(socket.FD, unix.EPOLLIN, &datagrams{server: s, fd: socket.FD, senders: map[sender]*caller{}})
+	}
+	fd, err := unix.FcntlInt(uintptr(socket.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	s.admit(fd, socket.Transport)
+	return socket.Close()
+}
+
+// keepAlive tells the service manager's watchdog that the loop goes round.
+func (s *Server) keepAlive() {
+	interval := notify.WatchdogInterval()
+	if interval <= 0 {
+		return
+	}
+	var ping func()
+	ping = func() {
+		if err := notify.Watchdog(); err != nil {
+			s.log.Warn("cannot notify the service manager", "error", err)
+		}
+		s.loop.After(interval/2, ping)
+	}
+	ping()
+}
+
+// shut ends all connections and classes. The loop has stopped.
+func (s *Server) shut() {
+	s.stopping = true
+	for c := range s.conns {
+		c.close()
+	}
+	for _, socket := range s.config.Sockets {
+		if err := socket.Close(); err != nil {
+			s.log.Warn("cannot close a socket", "socket", socket.Address.String(), "error", err)
+		}
+	}
+	s.closeClasses()
+	if s.spare != nil {
+		s.spare.Close()
+	}
+}
+
+func (s *Server) closeClasses() {
+	for _, class := range s.classes {
+		if class.Close != nil {
+			class.Close()
+		}
+	}
+	s.classes = nil
+}
+
+// hardwareLoop is the loop as classes see it.
+type hardwareLoop struct{ *loop.Loop }
+
+// readable makes a function a loop.Ready.
+type readable func()
+
+// Ready calls the function.
+func (f readable) Ready(uint32) { f() }
+
+// Poll calls ready whenever fd can be read.
+func (l hardwareLoop) Poll(fd int, ready func()) error {
+	return l.Loop.Add(fd, unix.EPOLLIN|unix.EPOLLPRI, readable(ready))
+}
+
+// Unpoll ends Poll.
+func (l hardwareLoop) Unpoll(fd int) { l.Loop.Remove(fd) }
+
+// After calls f once, after d.
+func (l hardwareLoop) After(d time.Duration, f func()) (stop func()) { return l.Loop.After(d, f).Stop }
