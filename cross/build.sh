@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# usage: cross/build.sh all | (host | NAME)...
+#
+# Builds both programs as static binaries that carry no path and no build identifier: for this machine into build/, for the targets of
+# the table into build/NAME/. VERSION overrides what `git describe` says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. cross/target.sh
+
+version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo devel)}
+
+# build FOLDER: for the platform that the environment names.
+build() {
+	mkdir -p "$1"
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$version" \
+		-o "$1/" ./cmd/halberd ./cmd/halctl
+}
+
+# build_target NAME
+build_target() {
+	if [ "$1" = host ]; then build build; return; fi
+	find_target "$1" || { echo "cannot build for $1: cross/targets has no such name" >&2; return 2; }
+	GOOS=linux GOARCH=$goarch GOARM=$goarm build "build/$1"
+	stat -c '%n %s bytes' "build/$1/halberd" "build/$1/halctl"
+}
+
+[ $# -gt 0 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+names=("$@")
+if [ "$1" = all ]; then mapfile -t names < <(all_targets); fi
+for name in "${names[@]}"; do build_target "$name"; done
