@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# usage: cross/test.sh [host | NAME]...
+#
+# The whole suite: on this machine with the race detector, then for each tested target of the table (or those named) under its
+# user-mode emulator. Everything that go test said is kept in build/test/, and what was skipped is counted by reason at the end.
+# What is missing is installed where that can be done (root and apt-get) and named otherwise; with CI set, a missing emulator fails.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+. cross/target.sh
+. cross/tools.sh
+
+logs=build/test
+failed=()
+
+# suite PLATFORM [GO TEST ARGUMENT]...: runs it in the environment given, shows the essence and keeps the rest.
+suite() {
+	local platform=$1
+	shift
+	printf '\n== %s: go test %s ./...\n' "$platform" "$*"
+	go test -v -vet=off "$@" ./... 2>&1 | tee "$logs/$platform.log" |
+		awk -v platform="$platform" -v skips="$logs/$platform.skips" -f cross/testlog.awk
+	[ "${PIPESTATUS[0]}" = 0 ] || failed+=("$platform")
+}
+
+# on_host: with the race detector, where Go has one and there is the C compiler that it needs.
+on_host() {
+	case $(go env GOHOSTARCH) in
+	amd64 | arm64) ;;
+	*)
+		echo "Go has no race detector for this machine's architecture"
+		suite host
+		return
+		;;
+	esac
+	if need gcc gcc,libc6-dev "the race detector"; then
+		CGO_ENABLED=1 suite host -race
+	else
+		suite host
+	fi
+}
+
+# on_target NAME: under the emulator.
+on_target() {
+	local emulator
+	find_target "$1" || { failed+=("$1 (not in cross/targets)"); return; }
+	need "$qemu-static|$qemu" qemu-user-static "the suite on $1" || { [ -z "${CI:-}" ] || failed+=("$1"); return; }
+	emulator=$(present "$qemu-static|$qemu")
+	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm suite "$1" -exec "$emulator"
+}
+
+# prepare: what some tests call for; each of them skips by itself where it is missing.
+prepare() {
+	need python3 python3-minimal "tests with a client in Python"
+	need systemd-socket-activate systemd "tests of activation by systemd"
+	HALBERD_VARLINKCTL=$(cross/varlinkctl.sh) || absent+=("varlinkctl is missing (Debian 13 package systemd): skipped: tests with systemd's client")
+	export HALBERD_VARLINKCTL
+}
+
+report() {
+	printf '\n== skipped\n'
+	for platform in "$@"; do
+		cat "$logs/$platform.skips" 2>/dev/null
+	done
+	[ ${#absent[@]} = 0 ] || printf '%s\n' "" "== missing here" "${absent[@]}"
+	[ ${#failed[@]} = 0 ] || printf '\nFAILED: %s\n' "${failed[*]}"
+}
+
+[ $# -gt 0 ] || mapfile -t names < <(echo host; tested_targets)
+[ $# = 0 ] || names=("$@")
+mkdir -p "$logs"
+rm -f "$logs"/*.skips
+prepare
+for name in "${names[@]}"; do
+	if [ "$name" = host ]; then on_host; else on_target "$name"; fi
+done
+report "${names[@]}"
+[ ${#failed[@]} = 0 ]
