@@ -1,0 +1,71 @@
+package sim
+
+import (
+	_ "embed" // for the board's own board.toml
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+//go:embed board.toml
+var boardTOML string
+
+// BoardTOML is the board.toml of the built-in board.
+func (k *Kernel) BoardTOML() string { return boardTOML }
+
+// furnish adds the devices of the built-in board.
+func (k *Kernel) furnish() {
+	k.AddChip(Chip{Label: "sim-gpio", Lines: []Line{
+		{Name: "relay-pump"}, {Name: "relay-up"}, {Name: "relay-down"}, {Name: "button"}, {Name: "door"},
+		{}, {}, {Name: "usb-power", Kernel: "regulator-vbus", Output: true, Level: 1},
+	}})
+	k.AddLED(LED{Name: "front:white", Max: 255})
+	k.AddLED(LED{Name: "status:rgb", Max: 255, Colors: []string{"red", "green", "blue"}})
+	k.AddZone(Sensor{Attributes: map[string]string{"type": "cpu-thermal", "temp": "41000", "mode": "enabled"}})
+	k.AddHwmon(Sensor{Attributes: map[string]string{
+		"name": "sim_supply", "in1_input": "12000", "in1_label": "supply", "in1_min": "10800", "in1_max": "13200", "in1_alarm": "0",
+	}})
+}
+
+// Live lets the built-in board move by itself: the button and the door toggle now and then, and the temperature and the supply drift. The same seed makes the same moves. It ends with stop,
+// which the loop's goroutine calls.
+func (k *Kernel) Live(loop hal.Loop, seed uint64) (stop func()) {
+	l := &life{kernel: k, loop: loop, chance: rand.New(rand.NewPCG(seed, seed))}
+	l.rest()
+	return func() { l.stop() }
+}
+
+// life moves the board.
+type life struct {
+	kernel *Kernel
+	loop   hal.Loop
+	chance *rand.Rand
+	stop   func()
+}
+
+// rest waits half a second to two.
+func (l *life) rest() {
+	l.stop = l.loop.After(500*time.Millisecond+time.Duration(l.chance.IntN(1500))*time.Millisecond, l.move)
+}
+
+func (l *life) move() {
+	switch l.chance.IntN(6) {
+	case 0:
+		l.toggle("button")
+	case 1:
+		l.toggle("door")
+	case 2:
+		l.kernel.SetAttribute("hwmon0", "in1_input", l.around(12000, 150))
+	default:
+		l.kernel.SetAttribute("thermal_zone0", "temp", l.around(42000, 4000))
+	}
+	l.rest()
+}
+
+func (l *life) toggle(line string) { l.kernel.Pull(line, 1-l.kernel.Value(line)) }
+
+func (l *life) around(middle, by int) string {
+	return strconv.Itoa(middle - by + l.chance.IntN(2*by+1))
+}

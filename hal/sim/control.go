@@ -1,0 +1,90 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
+)
+
+// line finds a line by its name, or by the label of its chip and its offset: "relay-pump", "sim-gpio/5". A test that names none is wrong, and panics.
+func (k *Kernel) line(name string) *line {
+	for _, c := range k.chips {
+		for _, l := range c.lines {
+			if l.name == name || fmt.Sprintf("%s/%d", c.label, l.offset) == name {
+				return l
+			}
+		}
+	}
+	panic("sim: no line " + name)
+}
+
+// Pull pulls a line to a physical level from outside, as gpio-sim's attribute of that name does. What drives the line is stronger.
+func (k *Kernel) Pull(line string, level int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.line(line)
+	l.pull = level
+	l.settle()
+}
+
+// Value is the physical level at a line's pin.
+func (k *Kernel) Value(line string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.line(line).physical()
+}
+
+// Changes is how often the level of a line changed: it proves that an output made no edge.
+func (k *Kernel) Changes(line string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.line(line).changes
+}
+
+// Consumer tells who uses a line, "" for nobody, and whether it is an output.
+func (k *Kernel) Consumer(line string) (consumer string, output bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.line(line)
+	return l.consumer, l.has(gpiocdev.LineFlagV2Output)
+}
+
+// Unplug takes a device away by its name in /sys: gpiochip0, a LED's name, hwmon1. What is open of it answers ENODEV from then on.
+func (k *Kernel) Unplug(device string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, path := range slices.Backward(k.devices[device]) {
+		k.remove(path)
+	}
+	delete(k.devices, device)
+	delete(k.values, device)
+	for _, c := range k.chips {
+		if c.name == device {
+			c.unplug()
+		}
+	}
+}
+
+func (c *chip) unplug() {
+	c.gone = true
+	for _, l := range c.lines {
+		if l.request != nil {
+			l.request.hangUp()
+		}
+	}
+}
+
+// SetAttribute gives an attribute of a hwmon device, thermal zone or IIO device another text, as its hardware would: SetAttribute("hwmon0", "temp1_input", "41000").
+func (k *Kernel) SetAttribute(device, attribute, text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.values[device][attribute] = value{text: text}
+}
+
+// FailAttribute lets the reading of such an attribute fail.
+func (k *Kernel) FailAttribute(device, attribute string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.values[device][attribute] = value{err: err}
+}

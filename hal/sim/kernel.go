@@ -1,0 +1,249 @@
+package sim
+
+import (
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kernel is a simulated kernel with its devices. It implements hal.Kernel. All its methods may be called by several goroutines.
+type Kernel struct {
+	mu      sync.Mutex
+	root    *node
+	files   map[int]*handle
+	devices map[string][]string // paths that go away with a device
+	chips   []*chip
+	values  map[string]map[string]value // what sensors read, by device and attribute
+	counts  map[string]int              // numbers given to devices: hwmon, thermal_zone, iio:device
+}
+
+// Options say what a simulated board has.
+type Options struct {
+	// Bare leaves out the devices of the built-in board: only what is added is there.
+	Bare bool
+}
+
+// New makes a simulated board. Nothing on it moves by itself until Live is called.
+func New(o Options) *Kernel {
+	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string][]string{},
+		values: map[string]map[string]value{}, counts: map[string]int{}}
+	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
+		k.mkdir(dir)
+	}
+	if !o.Bare {
+		k.furnish()
+	}
+	return k
+}
+
+// handle is an open descriptor. Its number is that of a real one, so that the two never collide.
+type handle struct {
+	file     file
+	position int64
+	readable bool
+	writable bool
+}
+
+// file is what a descriptor stands for. Its methods are called with the kernel locked.
+type file interface {
+	pread(p []byte, offset int64) (int, error)
+	pwrite(p []byte) (int, error)
+	ioctl(request uint, argument unsafe.Pointer) error
+	close()
+}
+
+// Open opens an attribute or a device node.
+func (k *Kernel) Open(path string, flags int) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, err := k.lookup(path, flags&unix.O_NOFOLLOW == 0)
+	if err != nil {
+		return -1, err
+	}
+	mode := flags & unix.O_ACCMODE
+	h := &handle{readable: mode != unix.O_WRONLY, writable: mode != unix.O_RDONLY}
+	if h.file, err = k.open(n, h, flags); err != nil {
+		return -1, err
+	}
+	fd, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	k.files[fd] = h
+	return fd, nil
+}
+
+func (k *Kernel) open(n *node, h *handle, flags int) (file, error) {
+	switch {
+	case n.target != "":
+		return nil, unix.ELOOP
+	case n.children != nil && h.writable:
+		return nil, unix.EISDIR
+	case n.children != nil:
+		return folderFile{}, nil
+	case flags&unix.O_DIRECTORY != 0:
+		return nil, unix.ENOTDIR
+	case n.chip != nil:
+		return chipFile{k, n.chip}, nil
+	case h.readable && n.attr.show == nil || h.writable && n.attr.store == nil:
+		return nil, unix.EACCES
+	}
+	return attributeFile{n}, nil
+}
+
+func (k *Kernel) handle(fd int) (*handle, error) {
+	if h := k.files[fd]; h != nil {
+		return h, nil
+	}
+	return nil, unix.EBADF
+}
+
+// Close closes a descriptor that Open or a line request gave.
+func (k *Kernel) Close(fd int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return err
+	}
+	delete(k.files, fd)
+	h.file.close()
+	return unix.Close(fd)
+}
+
+// Opened is how many descriptors are open: for tests that look for forgotten ones.
+func (k *Kernel) Opened() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.files)
+}
+
+// Read reads from where the descriptor stands.
+func (k *Kernel) Read(fd int, p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return 0, err
+	}
+	n, err := h.pread(p, h.position)
+	h.position += int64(n)
+	return n, err
+}
+
+// Pread reads at an offset.
+func (k *Kernel) Pread(fd int, p []byte, offset int64) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return 0, err
+	}
+	return h.pread(p, offset)
+}
+
+func (h *handle) pread(p []byte, offset int64) (int, error) {
+	if !h.readable {
+		return 0, unix.EBADF
+	}
+	return h.file.pread(p, offset)
+}
+
+// Pwrite writes. The offset does not matter to what there is.
+func (k *Kernel) Pwrite(fd int, p []byte, _ int64) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return 0, err
+	}
+	if !h.writable {
+		return 0, unix.EBADF
+	}
+	return h.file.pwrite(p)
+}
+
+// Ioctl makes a request of a GPIO chip or of lines requested from it.
+func (k *Kernel) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return err
+	}
+	if argument == nil {
+		return unix.EFAULT
+	}
+	return h.file.ioctl(request, argument)
+}
+
+// ReadDir lists a folder, sorted.
+func (k *Kernel) ReadDir(path string) ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, err := k.lookup(path, true)
+	if err != nil {
+		return nil, err
+	}
+	if n.children == nil {
+		return nil, unix.ENOTDIR
+	}
+	return n.names(), nil
+}
+
+// Readlink gives where a symbolic link points to.
+func (k *Kernel) Readlink(path string) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, err := k.lookup(path, false)
+	if err != nil {
+		return "", err
+	}
+	if n.target == "" {
+		return "", unix.EINVAL
+	}
+	return n.target, nil
+}
+
+// folderFile is an open folder, which can only be closed.
+type folderFile struct{}
+
+func (folderFile) pread([]byte, int64) (int, error) { return 0, unix.EISDIR }
+func (folderFile) pwrite([]byte) (int, error)       { return 0, unix.EBADF }
+func (folderFile) ioctl(uint, unsafe.Pointer) error { return unix.ENOTTY }
+func (folderFile) close()                           {}
+
+// attributeFile is an open attribute.
+type attributeFile struct{ node *node }
+
+// page is the longest text of an attribute.
+const page = 4096
+
+func (f attributeFile) pread(p []byte, offset int64) (int, error) {
+	if f.node.gone {
+		return 0, unix.ENODEV
+	}
+	text, err := f.node.attr.show()
+	if err != nil {
+		return 0, err
+	}
+	text = text[:min(len(text), page)]
+	if offset >= int64(len(text)) {
+		return 0, nil
+	}
+	return copy(p, text[offset:]), nil
+}
+
+func (f attributeFile) pwrite(p []byte) (int, error) {
+	if f.node.gone {
+		return 0, unix.ENODEV
+	}
+	if err := f.node.attr.store(string(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (f attributeFile) ioctl(uint, unsafe.Pointer) error { return unix.ENOTTY }
+func (f attributeFile) close()                           {}
