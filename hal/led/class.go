@@ -1,0 +1,243 @@
+package led
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
+)
+
+// Driver joins the class to the board.
+func Driver() hal.Driver {
+	return hal.Driver{
+		Class:  class,
+		Tables: []hal.Table{hal.NewTable[entry]("led", "A light of /sys/class/leds.")},
+		Open:   Open,
+	}
+}
+
+// entry is a [led.ID] of board.toml.
+type entry struct {
+	Name   string
+	Output hal.Output
+}
+
+func (e *entry) Fields(f *hal.Fields) {
+	f.Text("name", &e.Name, "The kernel's name for the light, in /sys/class/leds.")
+	e.Output.Fields(f, 0, math.MaxInt32, hal.Unitless)
+}
+
+// Open finds the lights and writes the values that board.toml has for the start.
+func Open(env *hal.Env) (*hal.Class, error) {
+	leds := hal.NewSet[*LED](class, "led")
+	closeAll := func() {
+		for _, d := range leds.All() {
+			d.close()
+		}
+	}
+	if err := find(env, leds); err != nil {
+		closeAll()
+		return nil, err
+	}
+	return &hal.Class{Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(leds), Devices: leds, Close: closeAll}, nil
+}
+
+// find adds every light of the kernel, by the name that board.toml gives it or by its own.
+func find(env *hal.Env, leds *hal.Set[*LED]) error {
+	declared, err := declarations(env.Entries)
+	if err != nil {
+		return err
+	}
+	names, err := sysfs.List(env.Kernel, folder)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		d, err := openNamed(env, name, declared[name])
+		delete(declared, name)
+		if err != nil {
+			env.Log.Warn("cannot open a light", "name", name, "err", err)
+			continue
+		}
+		if err := leds.Add(d); err != nil {
+			d.close()
+			return err
+		}
+	}
+	for name, e := range declared {
+		env.Log.Warn("a light of board.toml is not there", "led", e.ID, "name", name, "where", e.Where)
+	}
+	for _, d := range leds.All() {
+		if err := d.begin(env.FirstStart); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declarations are the entries by the kernel's name of the light.
+func declarations(entries []hal.Entry) (map[string]*hal.Entry, error) {
+	byName := map[string]*hal.Entry{}
+	for i := range entries {
+		e := &entries[i]
+		v := e.Value.(*entry)
+		err := v.Output.Check()
+		if err == nil {
+			err = sysfs.CheckName(v.Name)
+		}
+		if other := byName[v.Name]; err == nil && other != nil {
+			err = fmt.Errorf("%s is led.%s already, at %s", v.Name, other.ID, other.Where)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: led.%s: %w", e.Where, e.ID, err)
+		}
+		byName[v.Name] = e
+	}
+	return byName, nil
+}
+
+func openNamed(env *hal.Env, name string, e *hal.Entry) (*LED, error) {
+	if e == nil {
+		return open(env, hal.EscapeID(name), name)
+	}
+	d, err := open(env, e.ID, name)
+	if err == nil {
+		d.where, d.output = e.Where, e.Value.(*entry).Output
+	}
+	return d, err
+}
+
+// begin writes the value for the start, if there is one.
+func (d *LED) begin(first bool) error {
+	for key, v := range map[string]hal.Opt[int64]{"initial": d.output.Initial, "safe": d.output.Safe} {
+		if v.Set && v.Value > d.max {
+			return fmt.Errorf("%s: led.%s: %s = %d is more than the light's greatest brightness, %d", d.where, d.id, key, v.Value, d.max)
+		}
+	}
+	if v := d.output.AtStart(first); v.Set {
+		if err := d.steady(v.Value); err != nil {
+			d.env.Log.Warn("cannot set a light at the start", "led", d.id, "err", err)
+		}
+	}
+	return nil
+}
+
+func methods(leds *hal.Set[*LED]) []*hal.Method {
+	return []*hal.Method{
+		hal.On(leds, hal.Observe, "Get", "Reads brightness and trigger.", (*LED).get),
+		hal.On(leds, hal.Control, "Set", "Sets a steady brightness, and ends a trigger that is active: then the light is dark for a moment.", (*LED).set),
+		hal.On(leds, hal.Control, "Blink", "Lets the light blink by the kernel's timer trigger, at the brightness that it has, or fully if it is off.\n"+
+			"NotSupported{timer} where the kernel has no such trigger. Where a step fails, the light is left off.", (*LED).setBlink),
+		hal.On(leds, hal.Configure, "SetTrigger", "Lets the kernel drive the light. NotSupported with the trigger's name where there is no such trigger.", (*LED).setTrigger),
+		hal.On(leds, hal.Control, "SetColor", "Sets the intensities of the colours of a light, which its brightness then scales. A colour that is left out keeps its own.\n"+
+			"NotSupported{color} for a light of one colour, and NotSupported with the colour's name for one that the light does not have.", (*LED).setColor),
+		hal.Watch(leds, hal.Observe, "Watch", "Reports brightness and trigger. What Halberd changes is reported at once, what others change within half a second.\n"+
+			"While a trigger drives the light, changes of its brightness are not reported.", (*LED).getEvent, (*LED).startWatch),
+	}
+}
+
+type getOut struct {
+	Brightness, MaxBrightness int64
+	Trigger                   string
+	Triggers                  []string
+}
+
+func (r *getOut) Fields(f *hal.Fields) {
+	f.IntIn("brightness", &r.Brightness, 0, math.MaxInt64, hal.Unitless, "The brightness: 0 is off. While a trigger drives the light, what it is at this moment.")
+	f.IntIn("maxBrightness", &r.MaxBrightness, 0, math.MaxInt64, hal.Unitless, "The greatest brightness: fully on.")
+	f.Text("trigger", &r.Trigger, "The trigger by which the kernel drives the light, or none.")
+	f.Texts("triggers", &r.Triggers, 0, math.MaxInt32, "All triggers that the kernel has.")
+}
+
+func (d *LED) get(_ *hal.None, out *getOut) (err error) {
+	out.MaxBrightness = d.max
+	if out.Triggers, out.Trigger, err = d.triggers(); err == nil {
+		out.Brightness, err = d.brightness.ReadInt()
+	}
+	if err == nil {
+		d.report(state{out.Brightness, out.Trigger})
+	}
+	return hal.Refuse(class, d.id, err)
+}
+
+type setIn struct{ Brightness int64 }
+
+func (p *setIn) Fields(f *hal.Fields) {
+	f.IntIn("brightness", &p.Brightness, 0, math.MaxInt64, hal.Unitless, "0 is off; the light's maxBrightness is fully on.")
+}
+
+func (d *LED) set(in *setIn, _ *hal.None) error {
+	if in.Brightness > d.max {
+		return &hal.OutOfRange{Parameter: "brightness", Maximum: d.max}
+	}
+	if err := d.steady(in.Brightness); err != nil {
+		return hal.Refuse(class, d.id, err)
+	}
+	d.report(state{in.Brightness, noTrigger})
+	return nil
+}
+
+type blinkIn struct{ On, Off int64 }
+
+// longest is the longest period of a blinking light: an hour.
+const longest = 3_600_000
+
+func (p *blinkIn) Fields(f *hal.Fields) {
+	f.IntIn("onMSec", &p.On, 1, longest, hal.Milliseconds, "How long the light is on.")
+	f.IntIn("offMSec", &p.Off, 1, longest, hal.Milliseconds, "How long it is off.")
+}
+
+func (d *LED) setBlink(in *blinkIn, _ *hal.None) error { return d.changed(d.blink(in.On, in.Off)) }
+
+type triggerIn struct{ Trigger string }
+
+func (p *triggerIn) Fields(f *hal.Fields) {
+	f.Text("trigger", &p.Trigger, "One of the triggers that Get lists.")
+}
+
+func (d *LED) setTrigger(in *triggerIn, _ *hal.None) error { return d.changed(d.start(in.Trigger)) }
+
+type colorIn struct{ Colors map[string]int64 }
+
+func (p *colorIn) Fields(f *hal.Fields) {
+	f.IntMap("colors", &p.Colors, 1, 16, hal.Unitless, "Intensities by colour, each from 0 to the light's maxBrightness.")
+}
+
+func (d *LED) setColor(in *colorIn, _ *hal.None) error {
+	return hal.Refuse(class, d.id, d.paint(in.Colors))
+}
+
+// changed reads the state again after a change of the trigger, and tells the watchers.
+func (d *LED) changed(err error) error {
+	if now, unread := d.read(); unread == nil {
+		d.report(now)
+	}
+	return hal.Refuse(class, d.id, err)
+}
+
+type event struct {
+	LED        string
+	Brightness int64
+	Trigger    string
+}
+
+func (e *event) Fields(f *hal.Fields) {
+	f.Text("led", &e.LED, "The light.")
+	f.IntIn("brightness", &e.Brightness, 0, math.MaxInt64, hal.Unitless, "Its brightness.")
+	f.Text("trigger", &e.Trigger, "The trigger by which the kernel drives it, or none.")
+}
+
+func (d *LED) getEvent(_ *hal.None, out *event) error {
+	now, err := d.read()
+	if err != nil {
+		return hal.Refuse(class, d.id, err)
+	}
+	d.report(now)
+	*out = event{d.id, now.brightness, now.trigger}
+	return nil
+}
+
+func (d *LED) startWatch(_ *hal.None, emit func(*event)) (stop func(), err error) {
+	return d.watch(func(now state) { emit(&event{d.id, now.brightness, now.trigger}) }), nil
+}

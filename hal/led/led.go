@@ -1,0 +1,206 @@
+// Package led is the class Led: the lights of /sys/class/leds.
+//
+// A light has a brightness from 0 to a maximum of its own, perhaps a trigger by which the kernel drives it, and perhaps several colours. Every change is one write to one attribute, unless a
+// method says otherwise.
+//
+// Source: Linux Documentation/leds/leds-class.rst, leds-class-multicolor.rst and ABI/testing/sysfs-class-led*.
+package led
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
+)
+
+const (
+	class     = "Led"
+	folder    = "/sys/class/leds"
+	noTrigger = "none"
+)
+
+// LED is one light.
+type LED struct {
+	id, bus, dir string
+	where        string // file and line of board.toml; "" for a light that it does not name
+	env          *hal.Env
+	max          int64
+	output       hal.Output
+
+	brightness *sysfs.Attribute
+	trigger    *sysfs.Attribute // nil where the kernel is built without triggers
+	intensity  *sysfs.Attribute // nil for one colour
+	colors     []string
+
+	watching // what its watchers know
+}
+
+// ID is the name in board.toml, else the kernel's.
+func (d *LED) ID() string { return d.id }
+
+// Bus names the bus that the light hangs on, where that may be slow.
+func (d *LED) Bus() string { return d.bus }
+
+// state is what changes about a light.
+type state struct {
+	brightness int64
+	trigger    string
+}
+
+// open opens the light of a name in /sys/class/leds.
+func open(env *hal.Env, id, name string) (*LED, error) {
+	dir, err := sysfs.Resolve(env.Kernel, folder+"/"+name)
+	if err != nil {
+		return nil, err
+	}
+	d := &LED{id: id, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
+	if err := d.openAttributes(); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *LED) openAttributes() (err error) {
+	k := d.env.Kernel
+	greatest, err := sysfs.Open(k, d.dir+"/max_brightness", unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer greatest.Close()
+	if d.max, err = greatest.ReadInt(); err != nil {
+		return err
+	}
+	if d.brightness, err = sysfs.Open(k, d.dir+"/brightness", unix.O_RDWR); err != nil {
+		return err
+	}
+	if d.trigger, err = sysfs.Open(k, d.dir+"/trigger", unix.O_RDWR); err != nil && !sysfs.Missing(err) {
+		return err
+	}
+	return d.openColors()
+}
+
+func (d *LED) openColors() error {
+	index, err := sysfs.Read(d.env.Kernel, d.dir+"/multi_index")
+	if sysfs.Missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.colors = strings.Fields(index)
+	d.intensity, err = sysfs.Open(d.env.Kernel, d.dir+"/multi_intensity", unix.O_RDWR)
+	return err
+}
+
+func (d *LED) close() {
+	d.rest()
+	d.brightness.Close()
+	d.trigger.Close()
+	d.intensity.Close()
+}
+
+// triggers reads which triggers there are, and the one that is active.
+func (d *LED) triggers() (all []string, active string, err error) {
+	if d.trigger == nil {
+		return []string{noTrigger}, noTrigger, nil
+	}
+	text, err := d.trigger.ReadText()
+	if err != nil {
+		return nil, "", err
+	}
+	active = sysfs.Word(text)
+	all = strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(text))
+	if active == "" {
+		active = noTrigger
+	}
+	return all, active, nil
+}
+
+// steady ends a trigger that is active, and sets a brightness. It does not allocate.
+func (d *LED) steady(brightness int64) error {
+	if d.trigger != nil {
+		// The kernel lists "none" first, in brackets where it holds.
+		none, err := d.trigger.Begins("[" + noTrigger + "]")
+		if err != nil {
+			return err
+		}
+		if !none {
+			if err := d.trigger.WriteText(noTrigger); err != nil {
+				return err
+			}
+		}
+	}
+	return d.brightness.WriteInt(brightness)
+}
+
+// start activates a trigger, or says that there is no such one.
+func (d *LED) start(trigger string) error {
+	all, active, err := d.triggers()
+	switch {
+	case err != nil:
+		return err
+	case !slices.Contains(all, trigger):
+		return &hal.NotSupported{Feature: trigger}
+	case active == trigger:
+		return nil
+	}
+	return d.trigger.WriteText(trigger)
+}
+
+// delays sets the two periods of the timer trigger. Its attributes come and go with it, so they cannot be kept.
+func (d *LED) delays(on, off int64) error {
+	if err := sysfs.Write(d.env.Kernel, d.dir+"/delay_on", strconv.FormatInt(on, 10)); err != nil {
+		return err
+	}
+	return sysfs.Write(d.env.Kernel, d.dir+"/delay_off", strconv.FormatInt(off, 10))
+}
+
+// blink starts the timer trigger. Where a step fails the light is off and without a trigger.
+func (d *LED) blink(on, off int64) error {
+	if err := d.start("timer"); err != nil {
+		return err
+	}
+	err := d.delays(on, off)
+	if err != nil {
+		_ = d.steady(0)
+	}
+	return err
+}
+
+// paint writes the intensities of all colours at once: those given, and of the others what they have.
+func (d *LED) paint(colors map[string]int64) error {
+	if d.intensity == nil {
+		return &hal.NotSupported{Feature: "color"}
+	}
+	text, err := d.intensity.ReadText()
+	if err != nil {
+		return err
+	}
+	all := strings.Fields(text)
+	for name, value := range colors {
+		i := slices.Index(d.colors, name)
+		switch {
+		case i < 0 || i >= len(all):
+			return &hal.NotSupported{Feature: name}
+		case value < 0 || value > d.max:
+			return &hal.OutOfRange{Parameter: "colors." + name, Maximum: d.max}
+		}
+		all[i] = strconv.FormatInt(value, 10)
+	}
+	return d.intensity.WriteText(strings.Join(all, " "))
+}
+
+// read reads the state.
+func (d *LED) read() (state, error) {
+	_, active, err := d.triggers()
+	if err != nil {
+		return state{}, err
+	}
+	brightness, err := d.brightness.ReadInt()
+	return state{brightness, active}, err
+}

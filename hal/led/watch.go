@@ -1,0 +1,86 @@
+package led
+
+import (
+	"time"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+// period is how often a light that is watched is looked at, since its attributes do not tell of changes made by others.
+const period = 500 * time.Millisecond
+
+// watching is what the watchers of a light know. It belongs to the loop's goroutine.
+type watching struct {
+	feed hal.Feed[state]
+	seen state
+	stop func() // of the timer; nil while nobody watches
+}
+
+// report tells the watchers what was set or read, from the goroutine that did it.
+func (d *LED) report(now state) {
+	if d.bus == "" {
+		d.note(now)
+	} else {
+		d.env.Loop.Post(func() { d.note(now) })
+	}
+}
+
+// note publishes a state where it is a new one. While a trigger drives the light, its brightness is no news.
+func (d *LED) note(now state) {
+	if now.trigger == d.seen.trigger && (now.trigger != noTrigger || now.brightness == d.seen.brightness) {
+		return
+	}
+	d.seen = now
+	d.feed.Publish(now)
+}
+
+// watch calls emit for every change from now on.
+func (d *LED) watch(emit func(state)) (stop func()) {
+	unsubscribe := d.feed.Subscribe(emit)
+	if d.stop == nil {
+		d.wait()
+	}
+	return func() {
+		unsubscribe()
+		if !d.feed.Watched() {
+			d.rest()
+		}
+	}
+}
+
+func (d *LED) wait() { d.stop = d.env.Loop.After(period, d.sample) }
+
+// rest ends the sampling.
+func (d *LED) rest() {
+	if d.stop != nil {
+		d.stop()
+		d.stop = nil
+	}
+}
+
+// sample looks at the light, on its bus's worker where it has one. A reading that fails is left out: the light may come back.
+func (d *LED) sample() {
+	var now state
+	var err error
+	read := func() { now, err = d.read() }
+	done := func() {
+		if d.stop == nil {
+			return
+		}
+		if err == nil {
+			d.note(now)
+		}
+		if d.feed.Watched() {
+			d.wait()
+		}
+	}
+	if d.bus != "" {
+		if d.env.Loop.Submit(d.bus, read, done) == nil {
+			return
+		}
+		d.wait() // the worker has too much to do
+		return
+	}
+	read()
+	done()
+}

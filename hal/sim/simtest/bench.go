@@ -1,0 +1,259 @@
+package simtest
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/wire"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// Entry declares a device as board.toml does: table, ID, and the keys as JSON.
+type Entry struct{ Table, ID, Keys string }
+
+// Bench is a class that is open for a test.
+type Bench struct {
+	*testing.T
+	Class *hal.Class
+	Loop  *Loop
+	// Log is what the class logged.
+	Log strings.Builder
+}
+
+// Open opens a class on a kernel, and closes it when the test ends.
+func Open(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) *Bench {
+	t.Helper()
+	b, err := TryOpen(t, driver, kernel, first, entries...)
+	if err != nil {
+		t.Fatalf("open %s: %v", driver.Class, err)
+	}
+	return b
+}
+
+// TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml.
+func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) (*Bench, error) {
+	t.Helper()
+	b := &Bench{T: t, Loop: NewLoop()}
+	env := &hal.Env{Kernel: kernel, Loop: b.Loop, Log: slog.New(slog.NewTextHandler(&b.Log, nil)), FirstStart: first}
+	for i, e := range entries {
+		env.Entries = append(env.Entries, decode(t, driver, e, i+1))
+	}
+	class, err := driver.Open(env)
+	if err != nil {
+		return b, err
+	}
+	b.Class = class
+	if err := hal.NewCatalog().AddClass(class); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b, nil
+}
+
+func decode(t *testing.T, driver hal.Driver, e Entry, line int) hal.Entry {
+	t.Helper()
+	for i := range driver.Tables {
+		if driver.Tables[i].Name != e.Table {
+			continue
+		}
+		v, err := driver.Tables[i].Decode(wire.Value(e.Keys))
+		if err != nil {
+			t.Fatalf("%s.%s: %v", e.Table, e.ID, err)
+		}
+		return hal.Entry{Table: e.Table, ID: e.ID, Where: "board.toml:" + string(rune('0'+line)), Value: v}
+	}
+	t.Fatalf("%s has no table %s", driver.Class, e.Table)
+	return hal.Entry{}
+}
+
+// Close closes the class once.
+func (b *Bench) Close() {
+	if b.Class != nil && b.Class.Close != nil {
+		b.Class.Close()
+	}
+	b.Class = nil
+}
+
+// Method finds a method.
+func (b *Bench) Method(name string) *hal.Method {
+	b.Helper()
+	for _, m := range b.Class.Methods {
+		if m.Name == name {
+			return m
+		}
+	}
+	b.Fatalf("%s has no method %s", b.Class.Name, name)
+	return nil
+}
+
+type open struct{}
+
+func (open) Permit(*hal.Call) error { return nil }
+
+// Permit decodes a call and passes the gate.
+func (b *Bench) Permit(method, parameters string) (hal.Permitted, *hal.Call, error) {
+	b.Helper()
+	if err := wire.Valid([]byte(parameters)); err != nil {
+		b.Fatalf("%s %s: %v", method, parameters, err)
+	}
+	call, err := b.Method(method).Decode(wire.Value(parameters))
+	if err != nil {
+		return hal.Permitted{}, nil, err
+	}
+	permitted, err := call.Authorise(open{})
+	if err != nil {
+		call.Release()
+	}
+	return permitted, call, err
+}
+
+// Call makes a call, on a goroutine of its own where the device has a bus, and gives the reply or the error's name and fields.
+func (b *Bench) Call(method, parameters string) string {
+	b.Helper()
+	permitted, call, err := b.Permit(method, parameters)
+	if err != nil {
+		return Text(err)
+	}
+	defer call.Release()
+	if permitted.Bus() == "" {
+		err = permitted.Run(nil)
+	} else {
+		ran := make(chan error)
+		go func() { ran <- permitted.Run(nil) }()
+		err = <-ran
+	}
+	b.Loop.Turn()
+	if err != nil {
+		return Text(err)
+	}
+	reply := permitted.Reply(nil)
+	if !json.Valid(reply) {
+		b.Errorf("%s %s: no JSON: %s", method, parameters, reply)
+	}
+	return string(reply)
+}
+
+// Text writes an error as a test expects it: Busy{"class":"Led","device":"front"}.
+func Text(err error) string {
+	var refusal hal.Refusal
+	if !errors.As(err, &refusal) {
+		return "failure: " + err.Error()
+	}
+	name := refusal.ErrorName()
+	return name[strings.LastIndexByte(name, '.')+1:] + string(hal.Encode(nil, refusal))
+}
+
+// Expect makes a call and compares what comes back.
+func (b *Bench) Expect(method, parameters, want string) {
+	b.Helper()
+	if got := b.Call(method, parameters); got != want {
+		b.Errorf("%s %s:\n got %s\nwant %s", method, parameters, got, want)
+	}
+}
+
+// Watch is a running watch.
+type Watch struct {
+	b       *Bench
+	session *hal.Session
+	events  []string
+	// Blocked lets the reader take nothing.
+	Blocked bool
+	// Failed is the error that ended the watch.
+	Failed error
+}
+
+// Watch begins a watch, and ends the test where that fails.
+func (b *Bench) Watch(method, parameters string) *Watch {
+	b.Helper()
+	w, err := b.TryWatch(method, parameters)
+	if err != nil {
+		b.Fatalf("%s %s: %v", method, parameters, err)
+	}
+	return w
+}
+
+// TryWatch begins a watch that may be refused.
+func (b *Bench) TryWatch(method, parameters string) (*Watch, error) {
+	b.Helper()
+	permitted, _, err := b.Permit(method, parameters)
+	if err != nil {
+		return nil, err
+	}
+	w := &Watch{b: b}
+	if w.session, err = permitted.Watch(w); err != nil {
+		return nil, err
+	}
+	b.Loop.Turn()
+	return w, nil
+}
+
+// Event takes an event.
+func (w *Watch) Event(encode func([]byte) []byte) bool {
+	if !w.Blocked {
+		w.events = append(w.events, string(encode(nil)))
+	}
+	return !w.Blocked
+}
+
+// Submit hands a job to the loop.
+func (w *Watch) Submit(bus string, job, done func()) error { return w.b.Loop.Submit(bus, job, done) }
+
+// Fail takes the error that ends the watch.
+func (w *Watch) Fail(err error) { w.Failed = err }
+
+// Stop ends the watch.
+func (w *Watch) Stop() { w.session.Stop() }
+
+// Flush lets a reader that was blocked go on.
+func (w *Watch) Flush() {
+	w.Blocked = false
+	w.session.Flush()
+}
+
+// Events gives what came since it was asked last, without the counters, one event a line.
+func (w *Watch) Events() string {
+	w.b.Helper()
+	w.b.Loop.Turn()
+	var all []string
+	for _, e := range w.events {
+		counters := strings.LastIndex(e, `,"sequence":`)
+		all = append(all, e[:counters]+"}")
+	}
+	w.events = nil
+	return strings.Join(all, "\n")
+}
+
+// Expect compares what came since it was asked last.
+func (w *Watch) Expect(want ...string) {
+	w.b.Helper()
+	if got := w.Events(); got != strings.Join(want, "\n") {
+		w.b.Errorf("events:\n got %s\nwant %s", got, strings.Join(want, "\n"))
+	}
+}
+
+// Golden compares the class's interface text with testdata/<Class>.varlink, which -update rewrites.
+func (b *Bench) Golden() {
+	b.Helper()
+	got := hal.InterfaceText("io.halberd."+b.Class.Name, b.Class.Doc, b.Class.Methods, nil)
+	path := filepath.Join("testdata", b.Class.Name+".varlink")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if got != string(want) {
+		b.Errorf("the interface is not that of %s; -update rewrites it:\n%s", path, got)
+	}
+}
