@@ -36,7 +36,7 @@ check: ## gofmt and go vet
 install: $(programs)/halberd build/halctl ## programs, units, completions and defaults, below DESTDIR; PREFIX=/usr, TARGET=this machine
 	@install -D -m 0755 -t $(bin) $(programs)/halberd $(programs)/halctl
 	@install -d $(units)
-	@for unit in init/systemd/*.s*; do \
+	@for unit in init/systemd/*.{socket,service}; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit | install -m 0644 /dev/stdin $(units)/$${unit##*/} || exit; done
 	@if build/halctl completion bash >build/halctl.bash; then install -D -m 0644 build/halctl.bash $(complete)/halctl; fi
 	@if cd rootfs/usr/lib/halberd 2>/dev/null; then find . -type f -exec install -D -m 0644 {} $(defaults)/{} \; ; fi
