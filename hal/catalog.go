@@ -21,16 +21,20 @@ type Catalog struct {
 // NewCatalog makes an empty catalog.
 func NewCatalog() *Catalog { return &Catalog{byName: map[string]*Method{}} }
 
-// Add takes in an interface whose text is given, and numbers its methods.
+// Add takes in an interface whose text is given, and numbers its methods. One that it refuses leaves nothing behind.
 func (c *Catalog) Add(i *Interface) error {
 	if c.Interface(i.Name) != nil {
 		return fmt.Errorf("cannot add interface %s: it is there already", i.Name)
 	}
+	names := map[string]bool{}
+	for _, m := range i.Methods {
+		if names[m.Name] {
+			return fmt.Errorf("cannot add method %s.%s: it is there already", i.Name, m.Name)
+		}
+		names[m.Name] = true
+	}
 	for _, m := range i.Methods {
 		m.Interface, m.Class, m.Index = i.Name, i.Class, len(c.methods)
-		if _, twice := c.byName[m.FullName()]; twice {
-			return fmt.Errorf("cannot add method %s: it is there already", m.FullName())
-		}
 		c.methods = append(c.methods, m)
 		c.byName[m.FullName()] = m
 	}

@@ -136,8 +136,9 @@ func (c *Call) DeviceID(i int) string { return c.op.deviceID(i) }
 
 // Examine shows the parameters to a grant's limits.
 func (c *Call) Examine(e Examiner) {
-	f := Fields{mode: examining, examiner: e}
-	c.op.params(&f)
+	c.fields.mode, c.fields.examiner = examining, e
+	c.op.params(&c.fields)
+	c.fields.examiner = nil
 }
 
 // Gate decides whether a call may be carried out: nil, or the refusal.

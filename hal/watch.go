@@ -58,6 +58,15 @@ func (s *Session) Stop() {
 	s.stops = nil
 }
 
+// stopAtEnd calls stop when the watch ends: at once where its reader ended it meanwhile.
+func (s *Session) stopAtEnd(stop func()) {
+	if s.stopped {
+		stop()
+		return
+	}
+	s.stops = append(s.stops, stop)
+}
+
 func (s *Session) fail(err error) {
 	if !s.stopped {
 		s.Stop()
@@ -136,6 +145,9 @@ func (o *watching[D, P, R, PP, PR]) watch(s *Session) error {
 
 // event sends one event, or reports that it has to wait.
 func (s *Session) event(m Message) bool {
+	if s.stopped {
+		return false
+	}
 	sequence := s.sequence + s.lost + 1
 	sent := s.sink.Event(func(dst []byte) []byte {
 		f := Fields{mode: encoding, out: append(dst, '{')}
@@ -153,9 +165,12 @@ func (o *watching[D, P, R, PP, PR]) begin(s *Session, i int, emit func(int, *R))
 	dev, now := o.list[i].dev, new(R)
 	follow := func() error {
 		emit(i, now)
+		if s.stopped {
+			return nil
+		}
 		stop, err := o.start(dev, &o.in, func(event *R) { emit(i, event) })
 		if err == nil {
-			s.stops = append(s.stops, stop)
+			s.stopAtEnd(stop)
 		}
 		return err
 	}
