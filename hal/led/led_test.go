@@ -1,0 +1,311 @@
+package led
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/hal/sim/simtest"
+)
+
+// board is a bare board with three lights: one colour, three colours, and one on a slow bus.
+func board() *sim.Kernel {
+	k := sim.New(sim.Options{Bare: true})
+	k.AddLED(sim.LED{Name: "front:white", Max: 255})
+	k.AddLED(sim.LED{Name: "status:rgb", Max: 100, Colors: []string{"red", "green", "blue"}})
+	k.AddLED(sim.LED{Name: "far", Max: 7, Under: sim.OnI2C, Triggers: []string{"heartbeat"}})
+	return k
+}
+
+var front = simtest.Entry{Table: "led", ID: "front", Keys: `{"name":"front:white"}`}
+
+func TestInterface(t *testing.T) {
+	simtest.Open(t, Driver(), board(), false).Golden()
+}
+
+func TestNames(t *testing.T) {
+	b := simtest.Open(t, Driver(), board(), false, front)
+	var got []string
+	for i := range b.Class.Devices.Len() {
+		d := b.Class.Devices.At(i)
+		got = append(got, d.ID()+" on "+d.Bus())
+	}
+	if got, want := strings.Join(got, ", "), "far on i2c-1, front on , status:rgb on "; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestCalls(t *testing.T) {
+	const some = `"triggers":["none","timer","heartbeat","default-on"]}`
+	for _, c := range []struct{ name, method, in, want, get string }{
+		{"set", "Set", `{"led":"front","brightness":128}`, `{}`, `{"brightness":128,"maxBrightness":255,"trigger":"none",` + some},
+		{"set to the greatest", "Set", `{"led":"front","brightness":255}`, `{}`, `{"brightness":255,"maxBrightness":255,"trigger":"none",` + some},
+		{"set too bright", "Set", `{"led":"front","brightness":256}`, `OutOfRange{"parameter":"brightness","minimum":0,"maximum":255}`,
+			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
+		{"set below zero", "Set", `{"led":"front","brightness":-1}`, `InvalidParameter{"parameter":"brightness"}`,
+			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
+		{"blink", "Blink", `{"led":"front","onMSec":100,"offMSec":900}`, `{}`, `{"brightness":255,"maxBrightness":255,"trigger":"timer",` + some},
+		{"blink with a period of nothing", "Blink", `{"led":"front","onMSec":0,"offMSec":900}`, `InvalidParameter{"parameter":"onMSec"}`,
+			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
+		{"trigger", "SetTrigger", `{"led":"front","trigger":"heartbeat"}`, `{}`, `{"brightness":0,"maxBrightness":255,"trigger":"heartbeat",` + some},
+		{"trigger that is not there", "SetTrigger", `{"led":"front","trigger":"usb"}`, `NotSupported{"feature":"usb"}`,
+			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
+		{"color of a white light", "SetColor", `{"led":"front","colors":{"red":1}}`, `NotSupported{"feature":"color"}`,
+			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := simtest.Open(t, Driver(), board(), false, front)
+			b.Expect(c.method, c.in, c.want)
+			b.Expect("Get", `{"led":"front"}`, c.get)
+		})
+	}
+}
+
+// read reads an attribute as a shell would.
+func read(t *testing.T, k *sim.Kernel, path string) string {
+	t.Helper()
+	fd, err := k.Open(path, unix.O_RDONLY)
+	if err != nil {
+		t.Fatalf("open %s: %v", path, err)
+	}
+	defer k.Close(fd)
+	buf := make([]byte, 4096)
+	n, err := k.Pread(fd, buf, 0)
+	if err != nil {
+		t.Fatalf("read %s: %v", path, err)
+	}
+	return strings.TrimSpace(string(buf[:n]))
+}
+
+// write writes an attribute as a shell would.
+func write(t *testing.T, k *sim.Kernel, path, text string) {
+	t.Helper()
+	fd, err := k.Open(path, unix.O_WRONLY)
+	if err != nil {
+		t.Fatalf("open %s: %v", path, err)
+	}
+	defer k.Close(fd)
+	if _, err := k.Pwrite(fd, []byte(text), 0); err != nil {
+		t.Fatalf("write %s: %v", path, err)
+	}
+}
+
+const sysFront, sysStatus = "/sys/class/leds/front:white", "/sys/class/leds/status:rgb"
+
+func TestSetEndsATriggerThatOthersStarted(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false, front)
+	write(t, k, sysFront+"/trigger", "heartbeat\n")
+	b.Expect("Set", `{"led":"front","brightness":9}`, `{}`)
+	if got, want := read(t, k, sysFront+"/trigger"), "[none] timer heartbeat default-on"; got != want {
+		t.Errorf("trigger: got %s, want %s", got, want)
+	}
+	if got := read(t, k, sysFront+"/brightness"); got != "9" {
+		t.Errorf("brightness: got %s, want 9", got)
+	}
+}
+
+func TestBlinkUnits(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false, front)
+	for _, in := range []string{"100 900", "20 30"} {
+		on, off, _ := strings.Cut(in, " ")
+		b.Expect("Blink", `{"led":"front","onMSec":`+on+`,"offMSec":`+off+`}`, `{}`)
+		if got := read(t, k, sysFront+"/delay_on") + " " + read(t, k, sysFront+"/delay_off"); got != in {
+			t.Errorf("delays in ms: got %s, want %s", got, in)
+		}
+	}
+	b.Expect("Blink", `{"led":"far","onMSec":1,"offMSec":1}`, `NotSupported{"feature":"timer"}`)
+}
+
+func TestSetColor(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false)
+	for _, c := range []struct{ name, colors, want, intensity string }{
+		{"all", `{"red":1,"green":2,"blue":3}`, `{}`, "1 2 3"},
+		{"one keeps the others", `{"green":100}`, `{}`, "1 100 3"},
+		{"too much", `{"red":5,"blue":101}`, `OutOfRange{"parameter":"colors.blue","minimum":0,"maximum":100}`, "1 100 3"},
+		{"too little", `{"red":-1}`, `OutOfRange{"parameter":"colors.red","minimum":0,"maximum":100}`, "1 100 3"},
+		{"unknown", `{"red":5,"amber":1}`, `NotSupported{"feature":"amber"}`, "1 100 3"},
+		{"none", `{}`, `InvalidParameter{"parameter":"colors"}`, "1 100 3"},
+	} {
+		b.Expect("SetColor", `{"led":"status:rgb","colors":`+c.colors+`}`, c.want)
+		if got := read(t, k, sysStatus+"/multi_intensity"); got != c.intensity {
+			t.Errorf("%s: multi_intensity: got %s, want %s", c.name, got, c.intensity)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	for _, c := range []struct {
+		name, keys string
+		first      bool
+		want       string
+	}{
+		{"left alone", `{"name":"front:white"}`, true, "40"},
+		{"initial", `{"name":"front:white","initial":7,"safe":1}`, true, "7"},
+		{"safe at a restart", `{"name":"front:white","initial":7,"safe":1}`, false, "1"},
+		{"safe", `{"name":"front:white","safe":0}`, true, "0"},
+		{"initial is not for a restart", `{"name":"front:white","initial":7}`, false, "40"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := board()
+			write(t, k, sysFront+"/brightness", "40")
+			simtest.Open(t, Driver(), k, c.first, simtest.Entry{Table: "led", ID: "front", Keys: c.keys})
+			if got := read(t, k, sysFront+"/brightness"); got != c.want {
+				t.Errorf("brightness: got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestBoardErrors(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		entries    []string
+	}{
+		{"one light twice", "board.toml:2: led.B: front:white is led.A already, at board.toml:1", []string{`{"name":"front:white"}`, `{"name":"front:white"}`}},
+		{"too bright", "board.toml:1: led.A: safe = 256 is more than the light's greatest brightness, 255", []string{`{"name":"front:white","safe":256}`}},
+		{"safe without a value", `board.toml:1: led.A: on-release = "safe" needs a value for safe`, []string{`{"name":"front:white","on-release":"safe"}`}},
+		{"path", `board.toml:1: led.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := board()
+			var entries []simtest.Entry
+			for i, keys := range c.entries {
+				entries = append(entries, simtest.Entry{Table: "led", ID: string(rune('A' + i)), Keys: keys})
+			}
+			_, err := simtest.TryOpen(t, Driver(), k, true, entries...)
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			if n := k.Opened(); n != 0 {
+				t.Errorf("%d descriptors are left open", n)
+			}
+		})
+	}
+}
+
+func TestMissingLightIsLeftOut(t *testing.T) {
+	b := simtest.Open(t, Driver(), board(), true, simtest.Entry{Table: "led", ID: "rear", Keys: `{"name":"rear:red"}`})
+	b.Expect("Get", `{"led":"rear"}`, `NoSuchDevice{"class":"Led","device":"rear"}`)
+	if !strings.Contains(b.Log.String(), "rear:red") {
+		t.Errorf("the log does not name it: %s", b.Log.String())
+	}
+}
+
+func TestWatch(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false, front)
+	w := b.Watch("Watch", `{"leds":["front","far"]}`)
+	w.Expect(`{"led":"front","brightness":0,"trigger":"none"}`, `{"led":"far","brightness":0,"trigger":"none"}`)
+	b.Call("Set", `{"led":"front","brightness":5}`)
+	w.Expect(`{"led":"front","brightness":5,"trigger":"none"}`)
+	b.Call("Set", `{"led":"front","brightness":5}`)
+	w.Expect()
+	b.Call("Set", `{"led":"far","brightness":3}`)
+	w.Expect(`{"led":"far","brightness":3,"trigger":"none"}`)
+	write(t, k, sysFront+"/brightness", "77")
+	write(t, k, "/sys/class/leds/far/brightness", "2")
+	w.Expect()
+	b.Loop.Advance(period)
+	w.Expect(`{"led":"front","brightness":77,"trigger":"none"}`, `{"led":"far","brightness":2,"trigger":"none"}`)
+	b.Call("Blink", `{"led":"front","onMSec":5,"offMSec":5}`)
+	w.Expect(`{"led":"front","brightness":77,"trigger":"timer"}`)
+	write(t, k, sysFront+"/brightness", "78")
+	b.Loop.Advance(2 * period)
+	w.Expect()
+	w.Stop()
+	b.Call("Set", `{"led":"front","brightness":1}`)
+	w.Expect()
+	b.Loop.Advance(period)
+	if n := b.Loop.Timers(); n != 0 {
+		t.Errorf("%d timers run with nobody watching", n)
+	}
+}
+
+func TestWatchSurvivesABusyWorker(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false)
+	w := b.Watch("Watch", `{"leds":["far"]}`)
+	w.Events()
+	write(t, k, "/sys/class/leds/far/brightness", "2")
+	b.Loop.Full = true
+	b.Loop.Advance(3 * period)
+	w.Expect()
+	b.Loop.Full = false
+	b.Loop.Advance(period)
+	w.Expect(`{"led":"far","brightness":2,"trigger":"none"}`)
+}
+
+func TestUnplug(t *testing.T) {
+	for _, id := range []string{"front:white", "far"} {
+		k := board()
+		b := simtest.Open(t, Driver(), k, false)
+		w := b.Watch("Watch", `{"leds":["`+id+`"]}`)
+		k.Unplug(id)
+		gone := `DeviceGone{"class":"Led","device":"` + id + `"}`
+		b.Expect("Get", `{"led":"`+id+`"}`, gone)
+		b.Expect("Set", `{"led":"`+id+`","brightness":1}`, gone)
+		b.Expect("SetTrigger", `{"led":"`+id+`","trigger":"heartbeat"}`, gone)
+		b.Loop.Advance(3 * period)
+		w.Events()
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	k := board()
+	b := simtest.Open(t, Driver(), k, false, front)
+	b.Watch("Watch", `{"leds":["front","far"]}`)
+	if k.Opened() == 0 {
+		t.Error("no descriptor is kept")
+	}
+	b.Close()
+	b.Loop.Advance(3 * period)
+	if n := k.Opened(); n != 0 {
+		t.Errorf("%d descriptors are left open", n)
+	}
+	if n := b.Loop.Timers(); n != 0 {
+		t.Errorf("%d timers are left", n)
+	}
+}
+
+func TestSetDoesNotAllocate(t *testing.T) {
+	k := &quiet{Kernel: board()}
+	b := simtest.Open(t, Driver(), k, false, front)
+	found, _ := b.Class.Devices.(*hal.Set[*LED]).Find([]byte("front"))
+	in := &setIn{Brightness: 3}
+	k.on = true
+	got := testing.AllocsPerRun(100, func() {
+		if err := found.set(in, &hal.None{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	k.on = false
+	if got != 0 {
+		t.Errorf("got %v allocations a call, want 0", got)
+	}
+}
+
+// quiet answers as a light without a trigger does, once it is on, without the simulator's own allocations.
+type quiet struct {
+	*sim.Kernel
+	on bool
+}
+
+func (q *quiet) Pread(fd int, p []byte, offset int64) (int, error) {
+	if q.on {
+		return copy(p, "[none]"), nil
+	}
+	return q.Kernel.Pread(fd, p, offset)
+}
+
+func (q *quiet) Pwrite(fd int, p []byte, offset int64) (int, error) {
+	if q.on {
+		return len(p), nil
+	}
+	return q.Kernel.Pwrite(fd, p, offset)
+}
