@@ -84,6 +84,14 @@ func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc stri
 // emit for each change of a device from then on, on the loop's goroutine, until it is stopped.
 func Watch[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string,
 	state func(D, *P, *R) error, start func(d D, in *P, emit func(*R)) (stop func(), err error)) *Method {
+	return Follow[D, P, R, PP, PR](set, verb, name, doc, state, func(d D, in *P, w *Watcher[R]) (func(), error) {
+		return start(d, in, w.Emit)
+	})
+}
+
+// Follow declares a Watch of devices that can go away while they are watched: start gets a Watcher, which can also end the watch.
+func Follow[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string,
+	state func(D, *P, *R) error, start func(d D, in *P, w *Watcher[R]) (stop func(), err error)) *Method {
 	m := declare(verb, name, doc, set.Param()+"s", func() operation {
 		return &watching[D, P, R, PP, PR]{targets: targets[D]{set: set}, state: state, start: start}
 	})

@@ -86,7 +86,7 @@ type watching[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
 	in    P
 	out   R
 	state func(D, *P, *R) error
-	start func(d D, in *P, emit func(*R)) (stop func(), err error)
+	start func(d D, in *P, w *Watcher[R]) (stop func(), err error)
 }
 
 func (o *watching[D, P, R, PP, PR]) params(f *Fields) {
@@ -168,7 +168,7 @@ func (o *watching[D, P, R, PP, PR]) begin(s *Session, i int, emit func(int, *R))
 		if s.stopped {
 			return nil
 		}
-		stop, err := o.start(dev, &o.in, func(event *R) { emit(i, event) })
+		stop, err := o.start(dev, &o.in, &Watcher[R]{func(event *R) { emit(i, event) }, s.fail})
 		if err == nil {
 			s.stopAtEnd(stop)
 		}
@@ -198,3 +198,15 @@ func (o *watching[D, P, R, PP, PR]) reset() {
 	o.clear()
 	o.in, o.out = *new(P), *new(R)
 }
+
+// Watcher is who watches one device. It belongs to the loop's goroutine.
+type Watcher[R any] struct {
+	emit func(*R)
+	fail func(error)
+}
+
+// Emit reports a change.
+func (w *Watcher[R]) Emit(event *R) { w.emit(event) }
+
+// Fail ends the watch, of all its devices, with an error: the device is gone, or a worker could not begin. It may be called once start has returned.
+func (w *Watcher[R]) Fail(err error) { w.fail(err) }
