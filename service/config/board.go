@@ -1,0 +1,145 @@
+package config
+
+import (
+	"errors"
+	"hash/fnv"
+	"sort"
+	"strconv"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+// Board is what board.toml declares.
+type Board struct {
+	File     string                 // "" where there is none
+	Entries  map[string][]hal.Entry // by table, in the order of their lines
+	Digest   string                 // of the text: two that differ are two boards
+	Warnings []Warning
+}
+
+// Of gives the entries of a class's tables.
+func (b *Board) Of(tables []hal.Table) []hal.Entry {
+	var all []hal.Entry
+	for _, t := range tables {
+		all = append(all, b.Entries[t.Name]...)
+	}
+	return all
+}
+
+// LoadBoard reads board.toml into the types that the classes declared. Without the file, or with an empty one, the board declares nothing.
+func LoadBoard(opt Options, tables []hal.Table) (*Board, error) {
+	f, err := opt.one("board.toml")
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil:
+		return &Board{Entries: map[string][]hal.Entry{}, Digest: digest("")}, nil
+	}
+	return ParseBoard(f.path, f.text, tables)
+}
+
+// BoardDigest is the digest of board.toml as it stands now, which is not looked into.
+func BoardDigest(opt Options) (string, error) {
+	f, err := opt.one("board.toml")
+	switch {
+	case err != nil:
+		return "", err
+	case f == nil:
+		return digest(""), nil
+	}
+	return digest(f.text), nil
+}
+
+// ParseBoard reads the text of a board.toml. The name is what messages call it.
+func ParseBoard(name, text string, tables []hal.Table) (*Board, error) {
+	b := &Board{File: name, Entries: map[string][]hal.Entry{}, Digest: digest(text)}
+	d, t := open(name, text)
+	if t != nil {
+		b.read(t, tables)
+	}
+	if err := join(d.faults); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// digest tells texts apart. It is no protection: whoever may write the file need not hide a change.
+func digest(text string) string {
+	h := fnv.New128a()
+	_, _ = h.Write([]byte(text))
+	return string(strconv.AppendQuoteToASCII(nil, string(h.Sum(nil))))
+}
+
+// later are the tables that the format has and that nothing enforces yet. To pass over them would leave motors unprotected.
+var later = [...]string{"interlock", "gpio-group"}
+
+func (b *Board) read(t *table, tables []hal.Table) {
+	for i := range tables {
+		b.entries(t, &tables[i])
+	}
+	for _, key := range later {
+		if t.has(key) && !contains(t.asked, key) {
+			_, _ = t.take(key)
+			t.fail(key, "%s cannot be enforced by this version", key)
+		}
+	}
+	t.finish()
+}
+
+// entries reads all of [gpio.NAME].
+func (b *Board) entries(t *table, kind *hal.Table) {
+	all := t.inner(kind.Name)
+	if all == nil {
+		return
+	}
+	for id, v := range all.values {
+		values, ok := v.(map[string]any)
+		if !ok {
+			all.fail(id, "must be a table: [%s.NAME]", kind.Name)
+			continue
+		}
+		if err := hal.CheckID(id); err != nil {
+			all.fail(id, "name %q cannot be used: %v", id, err)
+		}
+		b.entry(&table{doc: t.doc, path: under(all.path, id), values: values}, kind, id)
+	}
+	list := b.Entries[kind.Name]
+	sort.Slice(list, func(i, j int) bool {
+		a, b := t.doc.lines.of(under(all.path, list[i].ID)), t.doc.lines.of(under(all.path, list[j].ID))
+		return a < b || a == b && list[i].ID < list[j].ID
+	})
+}
+
+// entry reads one table by its declaration.
+func (b *Board) entry(t *table, kind *hal.Table, id string) {
+	for _, f := range kind.Fields {
+		_, _ = t.take(f.Name)
+	}
+	before := len(t.doc.faults)
+	t.finish()
+	text := t.doc.appendObject(nil, t.path, t.values)
+	if len(t.doc.faults) > before {
+		return
+	}
+	value, err := kind.Decode(text)
+	if err != nil {
+		t.invalid(err)
+		return
+	}
+	b.Entries[kind.Name] = append(b.Entries[kind.Name], hal.Entry{
+		Table: kind.Name, ID: id, Where: place(t.doc.name, t.doc.lines.of(t.path)), Value: value,
+	})
+}
+
+// invalid puts the decoder's error where its key stands.
+func (t *table) invalid(err error) {
+	var wrong *hal.InvalidParameter
+	switch {
+	case !errors.As(err, &wrong):
+		t.doc.fail(t.path, "%v", err)
+	case wrong.What == "missing":
+		t.doc.fail(t.path, "%s is missing", wrong.Parameter)
+	default:
+		t.doc.fail(t.path+"."+wrong.Parameter, "%s %s", wrong.Parameter, wrong.What)
+	}
+}

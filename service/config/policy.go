@@ -1,0 +1,82 @@
+package config
+
+import (
+	"github.com/halberd-io/halberd/hal"
+)
+
+// PolicyFiles are the grants of all files in policy.d, checked against the catalog. It is read and then never changed.
+type PolicyFiles struct {
+	Grants   []Grant // in the order of the files' names, and of the lines in them
+	Files    []string
+	Warnings []Warning
+}
+
+// Grant is one [[grant]]. What is nil was not given.
+type Grant struct {
+	ID            string
+	File          string
+	Line          int
+	Users, Groups IDs
+	Units, Labels []string
+	Methods       []string // full names, INTERFACE.* and io.halberd.*
+	Verbs         []hal.Verb
+	Devices       []Pattern
+	Where         []Limit
+	Rate          Rate
+}
+
+// loader reads the files of one policy.
+type loader struct {
+	options       *Options
+	catalog       *hal.Catalog
+	users, groups *accounts
+	taken         map[string]string // where each grant's id was given
+}
+
+// LoadPolicy reads policy.d. The error joins everything that is wrong, each an *Error; then there is no policy. Names that do not resolve are warnings, or errors with
+// Options.Strict. It reads files and so may block.
+func LoadPolicy(opt Options, cat *hal.Catalog) (*PolicyFiles, error) {
+	files, faults := opt.all("policy.d")
+	return read(opt, cat, files, faults)
+}
+
+// ParsePolicy reads the text of a policy file, as LoadPolicy does with all of them. The name is what messages call it.
+func ParsePolicy(name, text string, cat *hal.Catalog) (*PolicyFiles, error) {
+	return read(Options{}, cat, []file{{path: name, text: text}}, nil)
+}
+
+func read(opt Options, cat *hal.Catalog, files []file, faults []*Error) (*PolicyFiles, error) {
+	l := &loader{
+		options: &opt, catalog: cat, taken: map[string]string{},
+		users: &accounts{options: &opt, path: "/etc/passwd"}, groups: &accounts{options: &opt, path: "/etc/group"},
+	}
+	p := &PolicyFiles{}
+	for _, f := range files {
+		d := l.file(p, f)
+		faults = append(faults, d.faults...)
+		p.Warnings = append(p.Warnings, d.warnings...)
+		p.Files = append(p.Files, f.path)
+	}
+	for _, a := range []*accounts{l.users, l.groups} {
+		if a.failed != nil {
+			faults = append(faults, a.failed)
+		}
+	}
+	if err := join(faults); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// file reads one file's grants.
+func (l *loader) file(p *PolicyFiles, f file) *document {
+	d, t := open(f.path, f.text)
+	if t == nil {
+		return d
+	}
+	for _, g := range t.tables("grant") {
+		p.Grants = append(p.Grants, l.grant(g))
+	}
+	t.finish()
+	return d
+}
