@@ -419,7 +419,8 @@ func (c *conn) Ended(f func()) (stop func()) {
 // recheck ends a watch that the policy in force does not permit any more.
 func (c *conn) recheck() {
 	call := c.session.Call()
-	if err := c.rights().Recheck(call); err != nil {
+	if v := c.rights().Check(call); !v.Allowed {
+		err := &hal.PermissionDenied{Reason: v.Reason, Grant: given(v.Grant)}
 		c.server.audit.Denied(c.who(), call.Method, devicesOf(call), err)
 		c.EndWatch(c.server.dispatcher.Refuse(call.Method, err))
 	}

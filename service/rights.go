@@ -90,8 +90,8 @@ func (p *supposed) Fields(f *hal.Fields) {
 
 // grant is one of the caller's grants.
 type grant struct {
-	id, where, rate         string
-	methods, verbs, devices []string
+	id, rate                       string
+	methods, verbs, devices, where []string
 }
 
 func (p *grant) Fields(f *hal.Fields) {
@@ -99,7 +99,7 @@ func (p *grant) Fields(f *hal.Fields) {
 	f.Texts("methods", &p.methods, 0, 1024, "Methods that it covers; none: those of its verbs.")
 	f.Texts("verbs", &p.verbs, 0, 5, "Verbs that it covers; none: those of its methods.")
 	f.Texts("devices", &p.devices, 0, 1024, "Devices that it covers; none: methods without a device.")
-	f.Text("where", &p.where, "Its limits on parameters, as text.")
+	f.Texts("where", &p.where, 0, 64, "Its limits on parameters, in words.")
 	f.Text("rate", &p.rate, "How often, as text.")
 }
 
@@ -227,7 +227,7 @@ func (s *Server) ownGrants(h hal.Holder, in *afterIn, out *ownGrants) error {
 			skip = g.ID != in.after.Value
 			continue
 		}
-		view := grant{g.ID, g.Where, g.Rate, g.Methods, g.Verbs, g.Devices}
+		view := grant{g.ID, g.Rate, g.Methods, g.Verbs, g.Devices, g.Where}
 		size += len(hal.Encode(nil, &view))
 		if size > maxDatagramReply-1024 && len(out.grants) > 0 {
 			out.next = hal.Some(out.grants[len(out.grants)-1].id)
@@ -276,10 +276,10 @@ func (s *Server) reloadCall(_ hal.Holder, _ *hal.None, out *reloaded) error {
 }
 
 func (s *Server) status(_ hal.Holder, _ *hal.None, out *status) error {
-	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Names,
+	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Files,
 		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started)}
 	for _, w := range s.files.Warnings {
-		out.warnings = append(out.warnings, w.Error())
+		out.warnings = append(out.warnings, w.String())
 	}
 	if s.reloadErr != nil {
 		out.reloadError = hal.Some(s.reloadErr.Error())

@@ -109,8 +109,8 @@ func New(c Config) (*Server, error) {
 
 func limitsOf(c config.Limits) limits {
 	return limits{
-		connections: c.Connections, rootConnections: c.RootConnections, perUID: c.ConnectionsPerUID, watched: c.WatchedPerUID,
-		maxQueued: c.QueuedReplies, maxReply: maxReply, writeTime: c.WriteTime, messageTime: c.MessageTime,
+		connections: c.Connections, rootConnections: c.ConnectionsReserved, perUID: c.ConnectionsPerUID, watched: c.WatchedDevicesPerUID,
+		maxQueued: c.QueuedBytes, maxReply: maxReply, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *Server) load() error {
 	s.files = files
 	s.policy = policy.Compile(files, s.catalog, s.generation, s.policy)
 	for _, w := range files.Warnings {
-		s.log.Warn("policy", "warning", w.Error())
+		s.log.Warn("policy", "warning", w.String())
 	}
 	return nil
 }

@@ -73,8 +73,8 @@ func real(c *service.Config, opt config.Options) error {
 	}
 	c.Entries = b.Entries
 	c.BoardChanged = func() bool {
-		now, err := config.LoadBoard(opt, board.Tables())
-		return err != nil || now.Digest != b.Digest
+		digest, err := config.BoardDigest(opt)
+		return err != nil || digest != b.Digest
 	}
 	_, err = os.Stat(stamp)
 	c.FirstStart = os.IsNotExist(err)
@@ -88,7 +88,7 @@ func real(c *service.Config, opt config.Options) error {
 
 // simulate serves the simulated board. Without -config everything is granted to root and to the user that started it.
 func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) error {
-	k := sim.New(sim.Options{Lively: true})
+	k := sim.New(sim.Options{})
 	b, err := simulatedBoard(k, f, opt)
 	if err != nil {
 		return err
@@ -96,10 +96,10 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	c.Kernel, c.Entries = k, b.Entries
 	if f.config == "" {
 		c.Policy = grantStarter
-		c.Limits = config.DefaultLimits()
+		c.Limits = config.DefaultServer().Limits
 	}
 	c.Started = func(l hal.Loop) {
-		k.Start(l)
+		k.Live(l, uint64(os.Getpid()))
 		fmt.Fprint(stdout, toTry(addresses(f)))
 	}
 	return nil
@@ -121,7 +121,7 @@ func grantStarter(cat *hal.Catalog) (*config.PolicyFiles, error) {
 	if uid := os.Getuid(); uid != 0 {
 		text = fmt.Sprintf("[[grant]]\nid = \"simulated-board\"\nusers = [0, %d]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n", uid)
 	}
-	return config.ParsePolicy("simulated board", text, cat)
+	return config.ParsePolicy(config.Options{}, cat, "simulated board", text)
 }
 
 // addresses are those of -listen, or the default ones. An ordinary user, who cannot write to /run, has the pathname socket in the runtime folder of his own.

@@ -36,8 +36,16 @@ func check(args []string, stdout, stderr io.Writer) error {
 	if err := errors.Join(policyErr, boardErr, serverErr); err != nil {
 		return fmt.Errorf("the configuration is bad:\n%w", err)
 	}
-	fmt.Fprintf(stdout, "good: %d grants in %d files, %d devices declared\n", len(files.Grants), len(files.Names), b.Len())
+	fmt.Fprintf(stdout, "good: %d grants in %d files, %d devices declared\n", len(files.Grants), len(files.Files), declared(b))
 	return nil
+}
+
+func declared(b *config.Board) int {
+	n := 0
+	for _, entries := range b.Entries {
+		n += len(entries)
+	}
+	return n
 }
 
 // detect prints a board.toml for the machine it runs on.

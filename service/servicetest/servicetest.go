@@ -59,9 +59,9 @@ func Start(t testing.TB, policy string, options ...Option) *Server {
 		t.Fatal(err)
 	}
 	c := service.Config{Version: "test", Log: slog.New(s.Log), Kernel: s.Sim, Drivers: board.Drivers(), Entries: b.Entries, FirstStart: true,
-		Limits: config.DefaultLimits(), Sockets: s.bind(t),
+		Limits: config.DefaultServer().Limits, Sockets: s.bind(t),
 		Policy: func(cat *hal.Catalog) (*config.PolicyFiles, error) {
-			return config.ParsePolicy("test.toml", *s.policy.Load(), cat)
+			return config.ParsePolicy(config.Options{}, cat, "test.toml", *s.policy.Load())
 		},
 	}
 	for _, change := range options {

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+
+)
+
+// command is one command that is not a class.
+type command struct {
+	name, usage, doc string
+	run              func(*program, context.Context, []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"list", "[CLASS]", "list the devices that you have a grant for", (*program).list},
+		{"describe", "CLASS/DEVICE", "describe a device", (*program).describe},
+		{"info", "[INTERFACE]", "say what the daemon is, or print an interface", (*program).info},
+		{"call", "[--more] METHOD [JSON]", "call any method", (*program).call},
+		{"whoami", "", "say who you are to the daemon", plainCall("io.halberd.Policy.WhoAmI")},
+		{"check", "CALL", "ask whether you may make a call", (*program).check},
+		{"explain", "--user NAME CALL", "say which grant permits a call of anybody, or came nearest", (*program).explain},
+		{"grants", "", "list your grants", (*program).grants},
+		{"status", "", "say what policy is in force", plainCall("io.halberd.Policy.Status")},
+		{"reload", "", "have the policy read anew", plainCall("io.halberd.Policy.Reload")},
+		{"completion", "bash|zsh|fish", "print what a shell needs to complete commands", (*program).completion},
+	}
+}
+
+// plainCall makes a command of a method without parameters.
+func plainCall(method string) func(*program, context.Context, []string) error {
+	return func(p *program, ctx context.Context, args []string) error {
+		if len(args) > 0 {
+			return &usageError{strings.ToLower(method[strings.LastIndexByte(method, '.')+1:])}
+		}
+		return p.callAndPrint(ctx, method, struct{}{})
+	}
+}
+
+// invoke calls a method and gives its reply.
+func (p *program) invoke(ctx context.Context, method string, parameters any) (json.RawMessage, error) {
+	c, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var reply json.RawMessage
+	if err := c.Call(ctx, method, parameters, &reply); err != nil {
+		return nil, &failure{method, parameters, err}
+	}
+	return reply, nil
+}
+
+func (p *program) callAndPrint(ctx context.Context, method string, parameters any) error {
+	reply, err := p.invoke(ctx, method, parameters)
+	if err != nil {
+		return err
+	}
+	return p.print(reply)
+}
+
+// failure is a call that was refused, and what was asked for.
+type failure struct {
+	method     string
+	parameters any
+	err        error
+}
+
+func (e *failure) Error() string { return e.method + ": " + e.err.Error() }
+func (e *failure) Unwrap() error { return e.err }
+
+func (p *program) list(ctx context.Context, args []string) error {
+	if len(args) > 1 {
+		return &usageError{"list [CLASS]"}
+	}
+	in := map[string]any{}
+	if len(args) == 1 {
+		in["class"] = className(args[0])
+	}
+	t := p.table("CLASS", "DEVICE")
+	for {
+		reply, err := p.invoke(ctx, "io.halberd.Board.List", in)
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Devices []struct{ Class, ID string }
+			Next    string
+		}
+		if err := json.Unmarshal(reply, &page); err != nil {
+			return err
+		}
+		for _, d := range page.Devices {
+			t.row(map[string]any{"class": d.Class, "id": d.ID}, d.Class, d.ID)
+		}
+		if page.Next == "" {
+			return t.flush()
+		}
+		in["after"] = page.Next
+	}
+}
+
+func (p *program) describe(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return &usageError{"describe CLASS/DEVICE"}
+	}
+	return p.callAndPrint(ctx, "io.halberd.Board.Describe", map[string]any{"device": args[0]})
+}
+
+func (p *program) info(ctx context.Context, args []string) error {
+	switch len(args) {
+	case 0:
+		return p.callAndPrint(ctx, "org.varlink.service.GetInfo", struct{}{})
+	case 1:
+		reply, err := p.invoke(ctx, "org.varlink.service.GetInterfaceDescription", map[string]any{"interface": args[0]})
+		if err != nil || p.json {
+			return errorOr(err, func() error { return p.print(reply) })
+		}
+		var text struct{ Description string }
+		if err := json.Unmarshal(reply, &text); err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(p.stdout, text.Description)
+		return err
+	}
+	return &usageError{"info [INTERFACE]"}
+}
+
+func errorOr(err error, f func() error) error {
+	if err != nil {
+		return err
+	}
+	return f()
+}
+
+func (p *program) call(ctx context.Context, args []string) error {
+	more := len(args) > 0 && args[0] == "--more"
+	if more {
+		args = args[1:]
+	}
+	if len(args) < 1 || len(args) > 2 {
+		return &usageError{"call [--more] METHOD [JSON]"}
+	}
+	parameters, err := jsonArgument(args[1:])
+	if err != nil {
+		return err
+	}
+	c, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	printJSON := func(raw json.RawMessage) error {
+		_, err := fmt.Fprintf(p.stdout, "%s\n", raw)
+		return err
+	}
+	if more {
+		err = c.More(ctx, args[0], parameters, printJSON)
+	} else {
+		var reply json.RawMessage
+		if err = c.Call(ctx, args[0], parameters, &reply); err == nil {
+			return printJSON(reply)
+		}
+	}
+	if err != nil {
+		return &failure{args[0], parameters, err}
+	}
+	return nil
+}
+
+// jsonArgument gives the parameters of a call, {} without an argument.
+func jsonArgument(args []string) (json.RawMessage, error) {
+	if len(args) == 0 {
+		return json.RawMessage("{}"), nil
+	}
+	if !json.Valid([]byte(args[0])) {
+		return nil, &usageError{fmt.Sprintf("call METHOD JSON: %q is not JSON", args[0])}
+	}
+	return json.RawMessage(args[0]), nil
+}
+
+// question reads a call that is only asked about: METHOD [JSON], or as it would be typed: gpio set relay-pump 1.
+func question(args []string) (map[string]any, error) {
+	if len(args) == 0 {
+		return nil, &usageError{"check METHOD [JSON], or check gpio set LINE VALUE"}
+	}
+	if !strings.Contains(args[0], ".") {
+		m, rest, err := findMethod(args)
+		if err != nil {
+			return nil, err
+		}
+		q := map[string]any{"method": m.FullName()}
+		if len(rest) > 0 {
+			parameters, err := parametersOf(m, rest)
+			q["parameters"] = parameters
+			return q, err
+		}
+		return q, nil
+	}
+	q := map[string]any{"method": args[0]}
+	if len(args) == 1 {
+		return q, nil
+	}
+	parameters, err := jsonArgument(args[1:])
+	q["parameters"] = parameters
+	return q, err
+}
+
+func (p *program) check(ctx context.Context, args []string) error {
+	q, err := question(args)
+	if err != nil {
+		return err
+	}
+	return p.ask(ctx, "io.halberd.Policy.Check", q)
+}
+
+// ask prints an answer and fails where it is no.
+func (p *program) ask(ctx context.Context, method string, q map[string]any) error {
+	reply, err := p.invoke(ctx, method, q)
+	if err != nil {
+		return err
+	}
+	var answer struct{ Allowed bool }
+	if err := json.Unmarshal(reply, &answer); err != nil {
+		return err
+	}
+	if err := p.print(reply); err != nil {
+		return err
+	}
+	if !answer.Allowed {
+		return errNo
+	}
+	return nil
+}
+
+const explainUsage = "explain (--user NAME | --uid N) [--gid N] [--groups N,N] [--unit UNIT] [--label LABEL] CALL"
+
+func (p *program) explain(ctx context.Context, args []string) error {
+	who := map[string]any{}
+	for len(args) >= 2 && strings.HasPrefix(args[0], "--") {
+		if err := supposed(who, args[0], args[1]); err != nil {
+			return err
+		}
+		args = args[2:]
+	}
+	if _, known := who["uid"]; !known {
+		return &usageError{explainUsage}
+	}
+	q, err := question(args)
+	if err != nil {
+		return err
+	}
+	for key, value := range q {
+		who[key] = value
+	}
+	return p.ask(ctx, "io.halberd.Policy.Explain", who)
+}
+
+// supposed reads one part of an identity.
+func supposed(who map[string]any, option, value string) error {
+	switch option {
+	case "--user":
+		return userNamed(who, value)
+	case "--unit", "--label":
+		who[option[2:]] = value
+		return nil
+	case "--uid", "--gid":
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return &usageError{explainUsage + ": " + value + " is not a number"}
+		}
+		who[option[2:]] = n
+		return nil
+	case "--groups":
+		groups, err := numbers(strings.Split(value, ","))
+		who["groups"] = groups
+		return err
+	}
+	return &usageError{explainUsage}
+}
+
+// userNamed takes the ids of a user of this machine.
+func userNamed(who map[string]any, name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return err
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return err
+	}
+	ids, err := numbers(append([]string{u.Uid, u.Gid}, groups...))
+	if err != nil {
+		return err
+	}
+	who["uid"], who["gid"], who["groups"] = ids[0], ids[1], ids[2:]
+	return nil
+}
+
+func numbers(words []string) ([]uint64, error) {
+	out := make([]uint64, 0, len(words))
+	for _, w := range words {
+		n, err := strconv.ParseUint(strings.TrimSpace(w), 10, 32)
+		if err != nil {
+			return nil, &usageError{explainUsage + ": " + w + " is not a number"}
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func (p *program) grants(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		return &usageError{"grants"}
+	}
+	t := p.table("ID", "METHODS", "VERBS", "DEVICES", "WHERE", "RATE")
+	in := map[string]any{}
+	for {
+		reply, err := p.invoke(ctx, "io.halberd.Policy.Grants", in)
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Grants []json.RawMessage
+			Next   string
+		}
+		if err := json.Unmarshal(reply, &page); err != nil {
+			return err
+		}
+		for _, raw := range page.Grants {
+			var g struct {
+				ID, Rate                       string
+				Methods, Verbs, Devices, Where []string
+			}
+			if err := json.Unmarshal(raw, &g); err != nil {
+				return err
+			}
+			t.row(raw, g.ID, strings.Join(g.Methods, " "), strings.Join(g.Verbs, " "), strings.Join(g.Devices, " "), strings.Join(g.Where, ", "), g.Rate)
+		}
+		if page.Next == "" {
+			return t.flush()
+		}
+		in["after"] = page.Next
+	}
+}
+
+// more calls a method for a watch and prints each event.
+func (p *program) more(ctx context.Context, method string, parameters any) error {
+	c, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	events := p.events()
+	if err := c.More(ctx, method, parameters, events.print); err != nil {
+		return &failure{method, parameters, err}
+	}
+	return nil
+}
+
