@@ -97,7 +97,7 @@ func (l *loader) pattern(text string) (p Pattern, what string) {
 		return p, "device " + quote(text) + " has a * that is not at its end"
 	}
 	if class, id, ok := strings.Cut(p.ID, "/"); ok {
-		if l.catalog.Class(class) != nil {
+		if hasDevices(l.catalog.Class(class)) {
 			p.Class, p.ID = class, id
 		} else if near := l.mistaken(class, p.ID); near != "" {
 			return p, "unknown class " + quote(class) + " of device " + quote(text) + near
@@ -112,16 +112,30 @@ func (l *loader) pattern(text string) (p Pattern, what string) {
 	return p, ""
 }
 
+// hasDevices reports whether an interface is a class of devices.
+func hasDevices(i *hal.Interface) bool {
+	if i == nil {
+		return false
+	}
+	for _, m := range i.Methods {
+		if m.Device != "" && Naming(m) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // mistaken tells a mistyped class from the one kind of ID that has a slash of its own: a GPIO line's, as gpiochip0/4. Any other ID with a slash needs its class in front.
 func (l *loader) mistaken(class, id string) (advice string) {
 	var known []string
 	for _, i := range l.catalog.Interfaces() {
-		if i.Class != "" {
-			known = append(known, i.Class)
-		}
-		if i.Class != "" && strings.EqualFold(class, i.Class) {
+		switch {
+		case !hasDevices(i):
+			continue
+		case strings.EqualFold(class, i.Class):
 			return " (did you mean " + i.Class + "?)"
 		}
+		known = append(known, i.Class)
 	}
 	if strings.Trim(id[strings.LastIndexByte(id, '/')+1:], "0123456789") == "" {
 		return ""

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -18,6 +19,7 @@ type document struct {
 // open reads a TOML text. Without a table there is an error in the document, and nothing more to say about it.
 func open(name, text string) (*document, *table) {
 	d := &document{name: name}
+	text = strings.TrimPrefix(text, "\uFEFF")
 	if line, what := checkText(text); what != "" {
 		d.faults = append(d.faults, &Error{name, line, what})
 		return d, nil

@@ -132,7 +132,7 @@ func (l *loader) pointless(t *table, g *Grant) {
 		return !useful
 	})
 	if !useful {
-		t.doc.warn(t.path, "grant %s covers no call: no method fits all that it asks for", g.ID)
+		l.doubt(t.doc, t.path, "grant %s covers no call: no method fits all that it asks for", g.ID)
 	}
 }
 

@@ -91,17 +91,26 @@ func (l *loader) number(d *document, path, one string, low, high int64) (Range, 
 	if low != high {
 		what = fmt.Sprintf("the range %d-%d", low, high)
 	}
+	return l.checked(d, path, what, low, high)
+}
+
+// checked refuses numbers that belong to nobody for good.
+func (l *loader) checked(d *document, path, what string, low, high int64) (Range, bool) {
+	verb := "is"
+	if low != high {
+		verb = "takes in"
+	}
 	switch {
 	case low < 0 || low > invalid || high < 0 || high > invalid:
 		d.fail(path, "%s must be from 0 to %d", what, int64(mostID))
 	case low > high:
 		d.fail(path, "%s ends before it begins", what)
 	case low <= dynamicLast && high >= dynamicFirst:
-		d.fail(path, "%s belongs to dynamic users (%d-%d), who change with every start: name their unit in units", what, dynamicFirst, dynamicLast)
+		d.fail(path, "%s %s a dynamic user or group (%d-%d), which changes with every start: name the unit in units", what, verb, dynamicFirst, dynamicLast)
 	case low <= overflow && overflow <= high:
-		d.fail(path, "%s takes in %d, which is nobody and stands for everybody unknown", what, overflow)
+		d.fail(path, "%s %s nobody (%d), which stands for everybody unknown", what, verb, overflow)
 	case high == invalid:
-		d.fail(path, "%s takes in %d, which is no valid number", what, int64(invalid))
+		d.fail(path, "%s %s no valid number (%d)", what, verb, int64(invalid))
 	default:
 		return Range{uint32(low), uint32(high)}, true
 	}
@@ -118,13 +127,9 @@ func (l *loader) name(d *document, path, one, name string, known *accounts) (Ran
 		return Range{}, false
 	}
 	id, found := known.find(name)
-	switch {
-	case !found && l.options.Strict:
-		d.fail(path, "%s %q is not in %s", one, name, l.options.shown(known.path))
-	case !found:
-		d.warn(path, "%s %q is not in %s and matches nobody", one, name, l.options.shown(known.path))
-	default:
-		return l.number(d, path, fmt.Sprintf("%s %q, which is", one, name), int64(id), int64(id))
+	if found {
+		return l.checked(d, path, fmt.Sprintf("%s %q (%d)", one, name, id), int64(id), int64(id))
 	}
+	l.doubt(d, path, "%s %q is not in %s and matches nobody", one, name, l.options.shown(known.path))
 	return Range{}, false
 }

@@ -37,15 +37,15 @@ type loader struct {
 // Options.Strict. It reads files and so may block.
 func LoadPolicy(opt Options, cat *hal.Catalog) (*PolicyFiles, error) {
 	files, faults := opt.all("policy.d")
-	return read(opt, cat, files, faults)
+	return loadPolicy(opt, cat, files, faults)
 }
 
-// ParsePolicy reads the text of a policy file, as LoadPolicy does with all of them. The name is what messages call it.
-func ParsePolicy(name, text string, cat *hal.Catalog) (*PolicyFiles, error) {
-	return read(Options{}, cat, []file{{path: name, text: text}}, nil)
+// ParsePolicy reads the text of one policy file, as LoadPolicy does. The name is what messages call it.
+func ParsePolicy(opt Options, cat *hal.Catalog, name, text string) (*PolicyFiles, error) {
+	return loadPolicy(opt, cat, []file{{name, text}}, nil)
 }
 
-func read(opt Options, cat *hal.Catalog, files []file, faults []*Error) (*PolicyFiles, error) {
+func loadPolicy(opt Options, cat *hal.Catalog, files []file, faults []*Error) (*PolicyFiles, error) {
 	l := &loader{
 		options: &opt, catalog: cat, taken: map[string]string{},
 		users: &accounts{options: &opt, path: "/etc/passwd"}, groups: &accounts{options: &opt, path: "/etc/group"},
@@ -79,4 +79,13 @@ func (l *loader) file(p *PolicyFiles, f file) *document {
 	}
 	t.finish()
 	return d
+}
+
+// doubt notes what was most likely meant otherwise.
+func (l *loader) doubt(d *document, path, format string, args ...any) {
+	if l.options.Strict {
+		d.fail(path, format, args...)
+	} else {
+		d.warn(path, format, args...)
+	}
 }
