@@ -40,7 +40,8 @@ type Loop struct {
 	armed  time.Duration // when the timerfd fires; 0 where it is not set
 	start  time.Time     // timers count from here
 
-	workers map[string]*worker // by bus
+	workers  map[string]*worker // by bus
+	patience time.Duration      // of Close, with workers
 
 	stopping atomic.Bool
 	mu       sync.Mutex
@@ -71,7 +72,7 @@ func New() (*Loop, error) {
 		events:  make([]unix.EpollEvent, maxEvents),
 		hold:    true,
 		start:   time.Now(),
-		workers: map[string]*worker{},
+		workers: map[string]*worker{}, patience: closeLimit,
 	}
 	if err := l.open(); err != nil {
 		l.closeDescriptors()

@@ -11,7 +11,7 @@ import (
 const (
 	maxJobs    = 64               // that wait for one bus, beside the one that runs
 	workerIdle = 10 * time.Second // a worker without a job for this long ends
-	closeLimit = 5 * time.Second  // how long Close waits for workers
+	closeLimit = 5 * time.Second  // how long Close waits for all workers
 )
 
 // worker is the goroutine of one bus. All fields but the channels are the loop's.
@@ -90,7 +90,7 @@ func (l *Loop) endWorkers() error {
 		close(w.jobs)
 	}
 	var hung []string
-	limit, cancel := context.WithTimeout(context.Background(), closeLimit)
+	limit, cancel := context.WithTimeout(context.Background(), l.patience)
 	defer cancel()
 	for _, w := range l.workers {
 		if !w.endsBefore(limit.Done()) {
