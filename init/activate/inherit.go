@@ -1,14 +1,12 @@
 package activate
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/service/listen"
@@ -62,34 +60,39 @@ func fromSystemd(opt *Options) ([]*listen.Socket, error) {
 	return classifyAll(sockets)
 }
 
-// systemdDescriptors returns duplicates, since an os.File closes its descriptor when it is collected, and closes the originals. Those made before an
-// error are returned with it.
+// firstPassed is SD_LISTEN_FDS_START of sd_listen_fds(3).
+const firstPassed = 3
+
+// systemdDescriptors takes what LISTEN_FDS announces, if LISTEN_PID says that it is for us, and takes the variables out of the environment.
+//
+// These lines stand in for go-systemd's package of the same purpose, which imports crypto/tls for its network listeners: 1 MB of the ARMv7 binary,
+// and its start-up work, for code that nothing here can call.
 func systemdDescriptors() ([]inherited, error) {
-	var all []inherited
-	var errs []error
-	for _, f := range activation.Files(true) {
-		fd, err := duplicate(f)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot use %s: %w", f.Name(), err))
-			continue
-		}
-		all = append(all, inherited{f.Name(), fd})
+	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
+	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		_ = os.Unsetenv(name) // cannot fail for a name of this form
 	}
-	return all, errors.Join(errs...)
+	if pid != strconv.Itoa(os.Getpid()) {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 || n > maxPassed {
+		return nil, fmt.Errorf("LISTEN_FDS is not a number of descriptors: %q", count)
+	}
+	var all []inherited
+	for i := range n {
+		one := inherited{"LISTEN_FD_" + strconv.Itoa(firstPassed+i), firstPassed + i}
+		if i < len(names) && names[i] != "" {
+			one.name = names[i]
+		}
+		unix.CloseOnExec(one.fd)
+		all = append(all, one)
+	}
+	return all, nil
 }
 
-// duplicate closes f. It asks by SyscallConn, since Fd would turn the description blocking.
-func duplicate(f *os.File) (fd int, err error) {
-	defer f.Close()
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	failed := conn.Control(func(from uintptr) {
-		fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 3)
-	})
-	return fd, errors.Join(failed, err)
-}
+// maxPassed is far more than a service manager passes, and keeps a bad number from being counted to.
+const maxPassed = 4096
 
 func isSocket(fd int) bool {
 	var st unix.Stat_t
