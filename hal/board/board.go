@@ -1,23 +1,54 @@
-// Package board is the one list of classes.
+// Package board is the one list of device classes.
 package board
 
 import (
+	"fmt"
+	"log/slog"
+
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/led"
 )
 
-// Drivers are all classes.
+// Drivers lists every class, in the order in which they are opened.
 func Drivers() []hal.Driver {
 	return []hal.Driver{
+		gpio.Driver(),
 		led.Driver(),
 	}
 }
 
-// Tables are the tables of board.toml, of all classes.
-func Tables() []hal.Table {
-	var all []hal.Table
+// Open opens every class with its entries of board.toml. On an error everything that was opened is closed again.
+func Open(kernel hal.Kernel, loop hal.Loop, log *slog.Logger, entries []hal.Entry, firstStart bool) ([]*hal.Class, error) {
+	var classes []*hal.Class
 	for _, d := range Drivers() {
-		all = append(all, d.Tables...)
+		env := &hal.Env{Kernel: kernel, Loop: loop, Log: log.With("class", d.Class), Entries: entriesOf(d, entries), FirstStart: firstStart}
+		class, err := d.Open(env)
+		if err != nil {
+			Close(classes)
+			return nil, fmt.Errorf("cannot open class %s: %w", d.Class, err)
+		}
+		classes = append(classes, class)
 	}
-	return all
+	return classes, nil
+}
+
+// Close closes classes in the opposite order, once.
+func Close(classes []*hal.Class) {
+	for i := len(classes) - 1; i >= 0; i-- {
+		if classes[i].Close != nil {
+			classes[i].Close()
+		}
+	}
+}
+
+func entriesOf(d hal.Driver, all []hal.Entry) (own []hal.Entry) {
+	for _, e := range all {
+		for i := range d.Tables {
+			if d.Tables[i].Name == e.Table {
+				own = append(own, e)
+			}
+		}
+	}
+	return own
 }

@@ -7,11 +7,12 @@ import (
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 )
 
-// line finds a line by its name, or by the label of its chip and its offset: "relay-pump", "sim-gpio/5". A test that names none is wrong, and panics.
+// line finds a line by its name, or by the label or name of its chip and its offset: "relay-pump", "sim-gpio/5". A test that names none is wrong, and panics.
 func (k *Kernel) line(name string) *line {
 	for _, c := range k.chips {
 		for _, l := range c.lines {
-			if l.name == name || fmt.Sprintf("%s/%d", c.label, l.offset) == name {
+			at := fmt.Sprintf("/%d", l.offset)
+			if l.name == name || c.label+at == name || c.name+at == name {
 				return l
 			}
 		}

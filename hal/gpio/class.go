@@ -1,0 +1,219 @@
+package gpio
+
+import (
+	"fmt"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+// Driver joins the class to the board.
+func Driver() hal.Driver {
+	return hal.Driver{
+		Class:  class,
+		Tables: []hal.Table{hal.NewTable[entry]("gpio", "A line of a GPIO chip.")},
+		Open:   Open,
+	}
+}
+
+// Open finds the lines of all chips, and requests the outputs that board.toml declares.
+func Open(env *hal.Env) (*hal.Class, error) {
+	b := &board{env: env, lines: hal.NewSet[*Line](class, "line")}
+	if err := b.open(); err != nil {
+		b.close()
+		return nil, err
+	}
+	return &hal.Class{
+		Name: class, Doc: "Lines of GPIO chips. Values are logical: 1 is active.",
+		Methods: methods(b.lines), Devices: b.lines, Close: b.close,
+	}, nil
+}
+
+// board is what the class has open.
+type board struct {
+	env   *hal.Env
+	chips []*chip
+	lines *hal.Set[*Line]
+}
+
+func (b *board) close() {
+	for _, l := range b.lines.All() {
+		l.close()
+	}
+	for _, c := range b.chips {
+		c.close()
+	}
+}
+
+func (b *board) open() (err error) {
+	if b.chips, err = openChips(b.env); err != nil {
+		return err
+	}
+	declared, err := b.declarations()
+	if err != nil {
+		return err
+	}
+	for at, name := range names(b.chips) {
+		l := &Line{place: at, id: name, env: b.env}
+		if e := declared[at]; e != nil {
+			l.id, l.where, l.setup = e.ID, e.Where, e.Value.(*entry).setup()
+		}
+		if err := b.lines.Add(l); err != nil {
+			return err
+		}
+	}
+	b.begin()
+	return nil
+}
+
+// declarations are the entries of board.toml by the place of their line. What is not there is logged and left out, since it may be plugged in later.
+func (b *board) declarations() (map[place]*hal.Entry, error) {
+	byPlace := map[place]*hal.Entry{}
+	for i := range b.env.Entries {
+		e := &b.env.Entries[i]
+		at, err := b.find(e)
+		if other := byPlace[at]; err == nil && other != nil {
+			err = fmt.Errorf("line %d of %s is gpio.%s already, at %s", at.offset, at.chip.label, other.ID, other.Where)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: gpio.%s: %w", e.Where, e.ID, err)
+		}
+		if at.chip != nil {
+			byPlace[at] = e
+		}
+	}
+	return byPlace, nil
+}
+
+func (b *board) find(e *hal.Entry) (place, error) {
+	v := e.Value.(*entry)
+	if err := v.check(); err != nil {
+		return place{}, err
+	}
+	c, err := findChip(b.chips, v.Chip)
+	if err != nil {
+		return place{}, err
+	}
+	if c == nil {
+		b.env.Log.Warn("a GPIO chip of board.toml is not there", "line", e.ID, "chip", v.Chip, "where", e.Where)
+		return place{}, nil
+	}
+	offset, err := c.findLine(v.Line)
+	return place{c, offset}, err
+}
+
+// begin requests the outputs.
+func (b *board) begin() {
+	for _, l := range b.lines.All() {
+		if l.setup.direction != directionOutput {
+			continue
+		}
+		if err := l.hold(l.setup.output.AtStart(b.env.FirstStart)); err != nil {
+			b.env.Log.Warn("cannot hold an output", "line", l.id, "where", l.where, "err", l.refuse(err))
+		}
+	}
+}
+
+func methods(lines *hal.Set[*Line]) []*hal.Method {
+	return []*hal.Method{
+		hal.On(lines, hal.Observe, "Get", "Reads a line, as it is.", (*Line).getValue),
+		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
+		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
+		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).setOpposite),
+		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
+			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),
+	}
+}
+
+type value struct{ Value int64 }
+
+func (v *value) Fields(f *hal.Fields) {
+	f.IntIn("value", &v.Value, 0, 1, hal.Unitless, "The logical value.")
+}
+
+func (l *Line) getValue(_ *hal.None, out *value) (err error) {
+	if out.Value, err = l.read(); err != nil {
+		return l.refuse(err)
+	}
+	return nil
+}
+
+func (l *Line) setValue(in *value, _ *hal.None) error { return l.set(in.Value) }
+
+func (l *Line) setOpposite(_ *hal.None, _ *hal.None) error { return l.toggle() }
+
+type values struct{ Values map[string]int64 }
+
+func (v *values) Fields(f *hal.Fields) {
+	f.IntMap("values", &v.Values, 1, 64, hal.Unitless, "The logical values by line.")
+}
+
+func getMany(lines []*Line, _ *hal.None, out *values) error {
+	out.Values = make(map[string]int64, len(lines))
+	for _, l := range lines {
+		v, err := l.read()
+		if err != nil {
+			return l.refuse(err)
+		}
+		out.Values[l.id] = v
+	}
+	return nil
+}
+
+const (
+	rising  = "rising"
+	falling = "falling"
+	both    = "both"
+)
+
+type watchIn struct{ Edge hal.Opt[string] }
+
+func (p *watchIn) Fields(f *hal.Fields) {
+	f.OptEnum("edge", &p.Edge, []string{rising, falling, both}, "Which changes to report: both is what happens without it.")
+}
+
+// wants reports whether a change is one of those asked for.
+func (p *watchIn) wants(value int64) bool {
+	switch p.Edge.Value {
+	case rising:
+		return value == 1
+	case falling:
+		return value == 0
+	}
+	return true
+}
+
+type event struct {
+	Line          string
+	Value         int64
+	Edge          hal.Opt[string]
+	TimestampNSec hal.Opt[int64]
+	Missed        hal.Opt[int64]
+}
+
+func (e *event) Fields(f *hal.Fields) {
+	f.Text("line", &e.Line, "The line.")
+	f.IntIn("value", &e.Value, 0, 1, hal.Unitless, "Its logical value, after the edge where there was one.")
+	f.OptEnum("edge", &e.Edge, []string{rising, falling}, "The edge that the kernel saw.")
+	f.OptInt("timestampNSec", &e.TimestampNSec, hal.Nanoseconds, "When it saw it, by CLOCK_MONOTONIC.")
+	f.OptInt("missed", &e.Missed, hal.Unitless, "How many edges of the line the kernel had no room for before this one.")
+}
+
+func (l *Line) getEvent(_ *watchIn, out *event) error {
+	v, err := l.read()
+	if err != nil {
+		return l.refuse(err)
+	}
+	*out = event{Line: l.id, Value: v}
+	return nil
+}
+
+func (l *Line) startWatch(in *watchIn, w *hal.Watcher[event]) (stop func(), err error) {
+	return l.watch(func(c change) {
+		switch {
+		case c.err != nil:
+			w.Fail(c.err)
+		case in.wants(c.value):
+			w.Emit(&event{l.id, c.value, c.edge, c.timestamp, hal.Opt[int64]{Value: c.missed, Set: c.missed > 0}})
+		}
+	})
+}

@@ -1,0 +1,205 @@
+package gpio
+
+import (
+	"errors"
+
+	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+// change is what watchers are told: a value, or why there will be no more.
+type change struct {
+	value     int64
+	edge      hal.Opt[string]
+	timestamp hal.Opt[int64] // CLOCK_MONOTONIC, ns
+	missed    int64          // edges that the kernel had no room for
+	err       error
+}
+
+// watching is what the watchers of a line know. It belongs to the loop's goroutine.
+type watching struct {
+	feed      hal.Feed[change]
+	following bool     // edges are asked for, or will be once a worker comes to it
+	polled    *request // whose events the loop waits for
+}
+
+// watch calls f for every change from now on. All watchers share one request.
+func (l *Line) watch(f func(change)) (stop func(), err error) {
+	unsubscribe := l.feed.Subscribe(f)
+	if !l.following {
+		l.following = true
+		err = l.follow()
+	}
+	stop = func() {
+		unsubscribe()
+		if !l.feed.Watched() {
+			l.leave()
+		}
+	}
+	if err != nil {
+		stop()
+	}
+	return stop, err
+}
+
+// edges are a request for edges; the zero value where a line is watched without.
+type edges struct {
+	request *request
+	value   int64
+	changed bool // since the line was read last
+}
+
+// follow asks for the edges of a line, on its bus's worker where it has one; then an error comes as a change.
+func (l *Line) follow() error {
+	if l.chip.bus == "" {
+		e, err := l.acquire()
+		if err != nil {
+			return err
+		}
+		return l.poll(e)
+	}
+	var e edges
+	var err error
+	return l.env.Loop.Submit(l.chip.bus, func() { e, err = l.acquire() }, func() {
+		if err == nil {
+			err = l.poll(e)
+		}
+		if err != nil {
+			l.end(err)
+		} else if !l.feed.Watched() {
+			l.leave()
+		}
+	})
+}
+
+// acquire requests the edges of an input. An output is never made an input only because somebody watches: of it, only what Halberd sets is reported.
+func (l *Line) acquire() (edges, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.output {
+		return edges{}, nil
+	}
+	if l.held == nil {
+		isInput, err := l.isInput()
+		if err != nil || !isInput {
+			return edges{}, err
+		}
+		if l.held, err = l.chip.request(l.offset, l.setup.toWatch()); err != nil {
+			return edges{}, l.refuseEdges(err)
+		}
+	}
+	value, err := l.held.get()
+	e := edges{l.held, value, value != l.seen}
+	l.seen = value
+	return e, err
+}
+
+// isInput asks board.toml and then the kernel for the direction.
+func (l *Line) isInput() (bool, error) {
+	if l.setup.direction != "" {
+		return l.setup.direction == directionInput, nil
+	}
+	info, err := l.chip.info(l.offset)
+	if err != nil {
+		return false, l.refuse(err)
+	}
+	return !info.Flags.IsOutput(), nil
+}
+
+// refuseEdges tells a chip without interrupts from one that is gone: up to Linux 5.13 both are ENODEV.
+func (l *Line) refuseEdges(err error) error {
+	none := errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)
+	if errors.Is(err, unix.ENODEV) {
+		_, gone := l.chip.info(l.offset)
+		none = gone == nil
+	}
+	if none {
+		return &hal.NotSupported{Feature: "edge"}
+	}
+	return l.refuse(err)
+}
+
+// poll waits for edges.
+func (l *Line) poll(e edges) error {
+	if e.request == nil || e.request == l.polled {
+		return nil
+	}
+	if e.changed {
+		l.feed.Publish(change{value: e.value})
+	}
+	if err := l.env.Loop.Poll(e.request.fd, l.ready); err != nil {
+		l.release(e.request)
+		return err
+	}
+	l.polled = e.request
+	return nil
+}
+
+// ready reads the edges that wait.
+func (l *Line) ready() {
+	events, err := l.polled.read()
+	if errors.Is(err, unix.EAGAIN) {
+		return
+	}
+	if err != nil || len(events) == 0 {
+		l.end(hal.GoneDevice(class, l.id))
+		return
+	}
+	for i := range events {
+		l.tell(&events[i])
+		if l.polled == nil {
+			return // the last watcher left
+		}
+	}
+}
+
+// tell publishes one edge. A gap in the kernel's numbers is what it had no room for.
+func (l *Line) tell(e *gpiocdev.LineEvent) {
+	c := change{edge: hal.Some(falling), timestamp: hal.Some(int64(e.Timestamp)), missed: int64(e.LineSeqno - l.polled.seqno - 1)}
+	if e.ID == gpiocdev.LineEventRisingEdge {
+		c.value, c.edge = 1, hal.Some(rising)
+	}
+	l.polled.seqno = e.LineSeqno
+	l.feed.Publish(c)
+}
+
+// end ends all watches of the line with an error.
+func (l *Line) end(err error) {
+	l.leave()
+	l.feed.Publish(change{err: err})
+}
+
+// leave ends the waiting for edges, and lets go of the request that was made for it.
+func (l *Line) leave() {
+	l.following = false
+	if l.polled == nil {
+		return
+	}
+	r := l.polled
+	l.polled = nil
+	l.env.Loop.Unpoll(r.fd)
+	if l.chip.bus == "" || l.env.Loop.Submit(l.chip.bus, func() { l.release(r) }, func() {}) != nil {
+		l.release(r)
+	}
+}
+
+// release lets go of a request that was made for watching.
+func (l *Line) release(r *request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == r {
+		l.held = nil
+		r.close()
+	}
+}
+
+// report tells the watchers what was set, from the goroutine that did it.
+func (l *Line) report(value int64) {
+	if l.chip.bus != "" {
+		l.env.Loop.Post(func() { l.feed.Publish(change{value: value}) })
+	} else if l.feed.Watched() {
+		l.feed.Publish(change{value: value})
+	}
+}

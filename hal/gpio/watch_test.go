@@ -1,0 +1,213 @@
+package gpio
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/hal/sim/simtest"
+)
+
+// edges leaves the times out of events.
+func edgesOf(w *simtest.Watch) string {
+	var out []string
+	for line := range strings.SplitSeq(w.Events(), "\n") {
+		if before, after, ok := strings.Cut(line, `,"timestampNSec":`); ok {
+			line = before + strings.TrimLeft(after, "0123456789")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, " ")
+}
+
+func expect(t *testing.T, w *simtest.Watch, want string) {
+	t.Helper()
+	if got := edgesOf(w); got != want {
+		t.Errorf("events:\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestWatchInput(t *testing.T) {
+	for _, c := range []struct {
+		name, id, keys, edge, line string
+		state, up, down            string
+	}{
+		{"both", "b", button + `}`, "", "BUTTON", `0`, `{"line":"b","value":1,"edge":"rising"}`, `{"line":"b","value":0,"edge":"falling"}`},
+		{"rising", "b", button + `}`, `,"edge":"rising"`, "BUTTON", `0`, `{"line":"b","value":1,"edge":"rising"}`, ``},
+		{"falling", "b", button + `}`, `,"edge":"falling"`, "BUTTON", `0`, ``, `{"line":"b","value":0,"edge":"falling"}`},
+		{"active-low", "b", button + `,"active-low":true}`, "", "BUTTON", `1`, `{"line":"b","value":0,"edge":"falling"}`, `{"line":"b","value":1,"edge":"rising"}`},
+		{"debounced", "b", button + `,"debounce-usec":100}`, "", "BUTTON", `0`, `{"line":"b","value":1,"edge":"rising"}`, `{"line":"b","value":0,"edge":"falling"}`},
+		{"undeclared", "BUTTON", pump + `}`, "", "BUTTON", `0`, `{"line":"BUTTON","value":1,"edge":"rising"}`, `{"line":"BUTTON","value":0,"edge":"falling"}`},
+		{"slow", "FAR_IN", pump + `}`, "", "FAR_IN", `0`, `{"line":"FAR_IN","value":1,"edge":"rising"}`, `{"line":"FAR_IN","value":0,"edge":"falling"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := bench()
+			b := simtest.Open(t, Driver(), k, false, declare("b", c.keys))
+			w := b.Watch("Watch", `{"lines":["`+c.id+`"]`+c.edge+`}`)
+			expect(t, w, `{"line":"`+c.id+`","value":`+c.state+`}`)
+			k.Pull(c.line, 1)
+			expect(t, w, c.up)
+			k.Pull(c.line, 0)
+			expect(t, w, c.down)
+			w.Stop()
+			b.Loop.Turn()
+			if held, output := k.Consumer(c.line); held != "" || output {
+				t.Errorf("after the watch the line is with %q, output %v", held, output)
+			}
+			k.Pull(c.line, 1)
+			expect(t, w, "")
+		})
+	}
+}
+
+func TestWatchersShareOneRequest(t *testing.T) {
+	for _, id := range []string{"BUTTON", "FAR_IN"} {
+		k := bench()
+		b := simtest.Open(t, Driver(), k, false)
+		first := b.Watch("Watch", `{"lines":["`+id+`"]}`)
+		second := b.Watch("Watch", `{"lines":["`+id+`"],"edge":"falling"}`)
+		first.Events()
+		second.Events()
+		k.Pull(id, 1)
+		b.Expect("Get", `{"line":"`+id+`"}`, `{"value":1}`)
+		k.Pull(id, 0)
+		up, down := `{"line":"`+id+`","value":1,"edge":"rising"}`, `{"line":"`+id+`","value":0,"edge":"falling"}`
+		expect(t, first, up+" "+down)
+		expect(t, second, down)
+		first.Stop()
+		k.Pull(id, 1)
+		k.Pull(id, 0)
+		expect(t, second, down)
+		second.Stop()
+		b.Loop.Turn()
+		if held, _ := k.Consumer(id); held != "" {
+			t.Errorf("%s is still with %q", id, held)
+		}
+		third := b.Watch("Watch", `{"lines":["`+id+`"]}`)
+		third.Events()
+		k.Pull(id, 1)
+		expect(t, third, up)
+	}
+}
+
+func TestWatchOutput(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, declare("pump", pump+`,"safe":0}`), declare("far", `{"chip":"expander","line":1,"direction":"output","safe":0}`))
+	w := b.Watch("Watch", `{"lines":["pump","far","LAMP"]}`)
+	expect(t, w, `{"line":"pump","value":0} {"line":"LAMP","value":1} {"line":"far","value":0}`)
+	b.Call("Set", `{"line":"pump","value":1}`)
+	expect(t, w, `{"line":"pump","value":1}`)
+	b.Call("Set", `{"line":"pump","value":1}`)
+	expect(t, w, "")
+	b.Call("Toggle", `{"line":"far"}`)
+	expect(t, w, `{"line":"far","value":1}`)
+	w.Stop()
+	for line, want := range map[string]string{"PUMP": "halberd", "LAMP": "", "FAR_OUT": "halberd"} {
+		if held, output := k.Consumer(line); held != want || !output {
+			t.Errorf("%s is with %q, output %v; want %q, true", line, held, output, want)
+		}
+		if line == "LAMP" && k.Changes(line) != 0 {
+			t.Errorf("%s changed", line)
+		}
+	}
+}
+
+func TestWatchRefused(t *testing.T) {
+	b := simtest.Open(t, Driver(), bench(), false)
+	for _, c := range []struct{ name, in, want string }{
+		{"without interrupts", `{"lines":["DUMB"]}`, `NotSupported{"feature":"edge"}`},
+		{"held by the kernel", `{"lines":["VBUS"]}`, `Busy{"class":"Gpio","device":"VBUS","holder":"regulator-vbus"}`},
+		{"one of two", `{"lines":["BUTTON","DUMB"]}`, `NotSupported{"feature":"edge"}`},
+		{"no such edge", `{"lines":["BUTTON"],"edge":"none"}`, `InvalidParameter{"parameter":"edge"}`},
+	} {
+		_, err := b.TryWatch("Watch", c.in)
+		if err == nil || simtest.Text(err) != c.want {
+			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
+		}
+		if n := b.Loop.Polled(); n != 0 {
+			t.Errorf("%s: %d descriptors are polled", c.name, n)
+		}
+	}
+}
+
+func TestSlowWatchRefused(t *testing.T) {
+	k := sim.New(sim.Options{Bare: true})
+	k.AddChip(sim.Chip{Label: "dumb", Under: sim.OnI2C, NoInterrupts: true, Lines: []sim.Line{{Name: "DUMB"}}})
+	b := simtest.Open(t, Driver(), k, false)
+	w := b.Watch("Watch", `{"lines":["DUMB"]}`)
+	if got, want := simtest.Text(w.Failed), `NotSupported{"feature":"edge"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestEdgesThatTheKernelDropped(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	w := b.Watch("Watch", `{"lines":["BUTTON"]}`)
+	w.Events()
+	for i := range 20 {
+		k.Pull("BUTTON", 1-i%2)
+	}
+	got := strings.Split(edgesOf(w), " ")
+	if len(got) != 16 {
+		t.Errorf("got %d events, want the 16 that the kernel has room for", len(got))
+	}
+	if want := `{"line":"BUTTON","value":1,"edge":"rising","missed":4}`; got[0] != want {
+		t.Errorf("the first is %s, want %s", got[0], want)
+	}
+	for _, e := range got[1:] {
+		if strings.Contains(e, "missed") {
+			t.Errorf("a later one is %s", e)
+		}
+	}
+}
+
+func TestChangeBetweenStateAndEdges(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	permitted, call, err := b.Permit("Watch", `{"lines":["FAR_IN"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = call
+	sink := &eager{b: b, k: k}
+	if _, err := permitted.Watch(sink); err != nil {
+		t.Fatal(err)
+	}
+	b.Loop.Turn()
+	if got := strings.Join(sink.values, " "); got != "0 1" {
+		t.Errorf("got %s, want 0 1", got)
+	}
+}
+
+// eager pulls the line when it gets the first state, before the edges are asked for.
+type eager struct {
+	b      *simtest.Bench
+	k      *sim.Kernel
+	values []string
+}
+
+func (e *eager) Event(encode func([]byte) []byte) bool {
+	text := string(encode(nil))
+	_, value, _ := strings.Cut(text, `"value":`)
+	e.values = append(e.values, value[:1])
+	e.k.Pull("FAR_IN", 1)
+	return true
+}
+
+func (e *eager) Submit(bus string, job, done func()) error { return e.b.Loop.Submit(bus, job, done) }
+func (e *eager) Fail(err error)                            { e.b.Error(err) }
+
+func TestCloseLeavesNothing(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, declare("pump", pump+`}`))
+	b.Watch("Watch", `{"lines":["pump","BUTTON","FAR_IN"]}`)
+	b.Close()
+	b.Loop.Turn()
+	if n := k.Opened(); n != 0 {
+		t.Errorf("%d descriptors are left open", n)
+	}
+	if n := b.Loop.Polled(); n != 0 {
+		t.Errorf("%d descriptors are polled", n)
+	}
+}
