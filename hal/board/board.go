@@ -18,6 +18,15 @@ func Drivers() []hal.Driver {
 	}
 }
 
+// Tables lists the tables that board.toml may have.
+func Tables() []hal.Table {
+	var tables []hal.Table
+	for _, d := range Drivers() {
+		tables = append(tables, d.Tables...)
+	}
+	return tables
+}
+
 // Open opens every class with its entries of board.toml. On an error everything that was opened is closed again.
 func Open(kernel hal.Kernel, loop hal.Loop, log *slog.Logger, entries []hal.Entry, firstStart bool) ([]*hal.Class, error) {
 	var classes []*hal.Class
