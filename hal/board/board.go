@@ -8,6 +8,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/led"
+	"github.com/halberd-io/halberd/hal/sensor"
 )
 
 // Drivers lists every class, in the order in which they are opened.
@@ -15,6 +16,7 @@ func Drivers() []hal.Driver {
 	return []hal.Driver{
 		gpio.Driver(),
 		led.Driver(),
+		sensor.Driver(),
 	}
 }
 
