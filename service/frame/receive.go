@@ -125,7 +125,7 @@ func (r *Receiver) address() []byte {
 func (p *Packet) identify(c control) {
 	p.ControlTruncated = p.ControlTruncated || c.malformed
 	p.Descriptors = c.descriptors
-	if c.hasCreds {
+	if c.hasCreds && !c.malformed {
 		p.HasCreds, p.UID, p.GID, p.PID = true, c.uid, c.gid, c.pid
 	}
 }

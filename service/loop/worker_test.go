@@ -18,7 +18,7 @@ func nothing() {}
 
 func TestJobsOfABusRunInOrder(t *testing.T) {
 	l := newLoop(t)
-	var jobs, dones []int // no lock: a second worker of the bus would be a race
+	var jobs, dones []int     // no lock: a second worker of the bus would be a race
 	const count = maxJobs - 1 // and one that ends the test
 	for i := range count {
 		submit(t, l, "i2c-1", func() { jobs = append(jobs, i) }, func() { dones = append(dones, i) })
