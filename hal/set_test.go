@@ -147,6 +147,9 @@ func TestVerbs(t *testing.T) {
 			t.Errorf("ParseVerb(%s) = %s, %t, want %s", name, got, ok, name)
 		}
 	}
+	if got := hal.Verb(len(hal.Verbs)).String(); got != "verb 5" {
+		t.Errorf("what is no verb is %q, want verb 5", got)
+	}
 	for _, name := range []string{"", "Observe", "observes", "all"} {
 		if v, ok := hal.ParseVerb(name); ok {
 			t.Errorf("ParseVerb(%q) = %s, want none", name, v)

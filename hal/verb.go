@@ -1,5 +1,7 @@
 package hal
 
+import "fmt"
+
 // Verb is what a method does to the hardware, and the unit in which people think about permissions. Every method has exactly one.
 type Verb uint8
 
@@ -15,7 +17,13 @@ const (
 // Verbs are the names of the verbs, in their order.
 var Verbs = [...]string{"observe", "control", "configure", "hazard", "administer"}
 
-func (v Verb) String() string { return Verbs[v] }
+// String gives the verb's name. What is no verb is written as its number.
+func (v Verb) String() string {
+	if int(v) < len(Verbs) {
+		return Verbs[v]
+	}
+	return fmt.Sprintf("verb %d", uint8(v))
+}
 
 // ParseVerb finds the verb of a name, as it stands in a grant.
 func ParseVerb(name string) (Verb, bool) {

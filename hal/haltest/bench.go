@@ -1,0 +1,235 @@
+package haltest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/wire"
+)
+
+// while is how far a check moves the time to see what a class does by itself: longer than the longest pulse, 10 s.
+const while = 15 * time.Second
+
+// bench is a class that a check has open: the class calls the recorder, that the faulty kernel, and that the harness's.
+type bench struct {
+	harness  Harness
+	faulty   *Faulty
+	recorder *Recorder
+	loop     *Loop
+	class    *hal.Class // nil before openClass, or where that failed
+	before   traces
+	sessions []*hal.Session
+	patience time.Duration // with goroutines that have to end
+}
+
+func newBench(h Harness) *bench {
+	b := &bench{harness: h, faulty: FailAt(h.Kernel, 0, 0), loop: NewLoop(), patience: patience}
+	b.recorder = Record(b.faulty)
+	b.before = tracesOf(&h)
+	return b
+}
+
+// openClass opens the class and registers it, so that its methods have names. It fails where the class panics, too.
+func (b *bench) openClass() error {
+	env := &hal.Env{Kernel: b.recorder, Loop: b.loop, Log: slog.New(slog.DiscardHandler), FirstStart: true}
+	for _, e := range b.harness.Entries {
+		entry, err := b.harness.entry(e)
+		if err != nil {
+			return err
+		}
+		env.Entries = append(env.Entries, entry)
+	}
+	return try(func() error {
+		class, err := b.harness.Driver.Open(env)
+		switch {
+		case err != nil:
+			return err
+		case class == nil:
+			return errors.New("there is neither a class nor an error")
+		}
+		b.class = class
+		b.loop.Turn()
+		return hal.NewCatalog().AddClass(class)
+	})
+}
+
+// panicked is a panic as an error.
+type panicked struct{ text string }
+
+func (p *panicked) Error() string { return p.text }
+
+// try turns a panic into an error.
+func try(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicked{fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
+		}
+	}()
+	return do()
+}
+
+func isPanic(err error) bool {
+	var p *panicked
+	return errors.As(err, &p)
+}
+
+// closeClass ends the watches and closes the class.
+func (b *bench) closeClass() error {
+	return try(func() error {
+		for _, s := range b.sessions {
+			s.Stop()
+		}
+		b.sessions = nil
+		if b.class != nil && b.class.Close != nil {
+			b.class.Close()
+		}
+		b.class = nil
+		b.loop.Turn()
+		return nil
+	})
+}
+
+// end closes everything, where a check has not done it.
+func (b *bench) end() {
+	_ = b.closeClass()
+	if b.harness.Close != nil {
+		b.harness.Close()
+	}
+}
+
+// method finds a method by its name, or gives nil.
+func (b *bench) method(name string) *hal.Method {
+	for _, m := range b.class.Methods {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// permit is a gate that is open.
+type permit struct{}
+
+func (permit) Permit(*hal.Call) error { return nil }
+
+// somebody is a holder that never ends.
+type somebody struct{}
+
+func (somebody) Ended(func()) (stop func()) { return func() {} }
+
+// authorise takes a call up to where it could run.
+func (b *bench) authorise(c Call, g hal.Gate) (*hal.Call, hal.Permitted, error) {
+	m := b.method(c.Method)
+	if m == nil {
+		return nil, hal.Permitted{}, fmt.Errorf("there is no method %s", c.Method)
+	}
+	if err := wire.Valid([]byte(c.Parameters)); err != nil {
+		return nil, hal.Permitted{}, err
+	}
+	call, err := m.Decode(wire.Trim([]byte(c.Parameters)))
+	if err != nil {
+		return nil, hal.Permitted{}, err
+	}
+	permitted, err := call.Authorise(g)
+	if err != nil {
+		call.Release()
+		return nil, hal.Permitted{}, err
+	}
+	return call, permitted, nil
+}
+
+// run makes a call as dispatch does: on the loop, or on the worker of the device's bus. It gives the reply, or the error, which may be a panic.
+func (b *bench) run(c Call) (reply []byte, err error) {
+	err = try(func() error {
+		call, permitted, err := b.authorise(c, permit{})
+		if err != nil {
+			return err
+		}
+		defer call.Release()
+		if bus := permitted.Bus(); bus != "" {
+			ran := errors.New("the job of the call did not run")
+			if err := b.loop.Submit(bus, func() { ran = permitted.Run(somebody{}) }, func() {}); err != nil {
+				return err
+			}
+			b.loop.Turn()
+			err = ran
+		} else {
+			err = permitted.Run(somebody{})
+			b.loop.Turn()
+		}
+		if err == nil {
+			reply = permitted.Reply(nil)
+		}
+		return err
+	})
+	return reply, err
+}
+
+// reader takes the events of a watch.
+type reader struct {
+	loop   *Loop
+	events [][]byte
+	failed error
+}
+
+func (r *reader) Event(encode func([]byte) []byte) bool {
+	r.events = append(r.events, encode(nil))
+	return true
+}
+
+func (r *reader) Submit(bus string, run, done func()) error { return r.loop.Submit(bus, run, done) }
+func (r *reader) Fail(err error)                            { r.failed = err }
+
+// watch begins a watch. It runs until the class is closed, or the reader stops it.
+func (b *bench) watch(c Call) (r *reader, s *hal.Session, err error) {
+	r = &reader{loop: b.loop}
+	err = try(func() error {
+		_, permitted, err := b.authorise(c, permit{})
+		if err != nil {
+			return err
+		}
+		if s, err = permitted.Watch(r); err != nil {
+			return err
+		}
+		b.sessions = append(b.sessions, s)
+		b.loop.Turn()
+		return r.failed
+	})
+	return r, s, err
+}
+
+// exercise makes a call, watches where it can, and lets time pass. The error is that of the call itself, or a panic from anywhere.
+func (b *bench) exercise(c Call) error {
+	_, err := b.run(c)
+	if isPanic(err) {
+		return err
+	}
+	if m := b.method(c.Method); m != nil && m.Watches {
+		_, session, watchErr := b.watch(c)
+		if isPanic(watchErr) {
+			return watchErr
+		}
+		if later := b.pass(); later != nil {
+			return later
+		}
+		if session != nil {
+			session.Stop()
+		}
+	}
+	if later := b.pass(); later != nil {
+		return later
+	}
+	return err
+}
+
+// pass lets time pass.
+func (b *bench) pass() error {
+	return try(func() error {
+		b.loop.Advance(while)
+		return nil
+	})
+}

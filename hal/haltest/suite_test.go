@@ -1,0 +1,260 @@
+package haltest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+var _ = flag.Bool("update", false, "write the golden files of testdata anew")
+
+// comparing lets a test compare golden files whatever -update says: the toys with flaws must not write theirs.
+func comparing(t *testing.T) {
+	t.Helper()
+	update := flag.Lookup("update").Value
+	before := update.String()
+	_ = update.Set("false")
+	t.Cleanup(func() { _ = update.Set(before) })
+}
+
+// Each check finds what it is for.
+func TestChecksFind(t *testing.T) {
+	comparing(t)
+	tests := []struct {
+		check, name string
+		wrong       flaws
+		want        string // what one of the problems contains
+	}{
+		{"documented", "class without documentation", flaws{doc: "-"}, "class Lamp has no documentation"},
+		{"documented", "class of another name", flaws{name: "Lamps"}, `the class is named "Lamps", and its driver says "Lamp"`},
+		{"documented", "class in lower case", flaws{name: "lamp"}, `class "lamp": the name is not`},
+		{"documented", "method without documentation", flaws{methodDoc: "-"}, "method Get has no documentation"},
+		{"documented", "method in lower case", flaws{methodName: "set"}, `method "set": the name is not`},
+		{"documented", "method without a verb", flaws{verb: 9}, "method Get has no verb"},
+		{"documented", "method without its device", flaws{device: "led"}, "method Get does not have its device led as its first parameter"},
+		{"documented", "parameter of white space", flaws{fieldDoc: " "}, "Set, parameter level has no documentation"},
+		{"documented", "parameter inside a parameter", flaws{nestedDoc: "-"}, "Send, parameter parts, address has no documentation"},
+		{"documented", "parameter with an underscore", flaws{fieldName: "the_level"}, `Set, parameter "the_level": the name is not`},
+		{"documented", "parameter twice", flaws{twice: "level"}, "Set, parameter level: the name is there twice"},
+		{"documented", "parameter like the device", flaws{twice: "lamp"}, "Set, parameter lamp: the name is there twice"},
+		{"documented", "enumeration with a minus", flaws{enumValue: "pull-down"}, `Send, parameter bias, value "pull-down": the name is not`},
+		{"documented", "unit that the name does not have", flaws{unitName: "delay"}, "Send, parameter delay: the name does not say that the unit is ms"},
+		{"documented", "unit other than that of the name", flaws{unitName: "delayNSec"}, `Send, parameter delayNSec: the name says ns, and the unit declared is "ms"`},
+		{"documented", "unit of another prefix", flaws{unitName: "delaySec"}, `Send, parameter delaySec: the name says s, and the unit declared is "ms"`},
+		{"documented", "unknown unit", flaws{unit: "furlong"}, "Set, parameter level: the name does not say that the unit is furlong"},
+		{"documented", "table without documentation", flaws{tableDoc: "-"}, "table lamp has no documentation"},
+		{"documented", "key without documentation", flaws{keyDoc: "-"}, "table lamp name has no documentation"},
+		{"documented", "class that does not open", flaws{noClass: true}, "cannot open the class: there is neither a class nor an error"},
+		{"documented", "class that panics", flaws{panicsOpening: true}, "cannot open the class: panic: opening"},
+
+		{"text", "other text than the golden one", flaws{methodDoc: "Reads it."}, "the interface is not that of testdata"},
+		{"text", "no golden text", flaws{name: "Lantern"}, "-update writes it"},
+
+		{"names", "malformed", flaws{badID: true}, `the device "a b": ' ' cannot stand in a name`},
+		{"names", "listed and not found", flaws{badID: true}, `Get of "a b": lamp: ' ' cannot stand in a name`},
+		{"names", "two devices of one name", flaws{twoIDs: true}, `two devices are named "hall"`},
+		{"names", "two names of one device", flaws{alias: true}, `Get of "HALL" finds a device, and none has that ID`},
+		{"names", "two names of one among several", flaws{alias: true}, `SetMany of "HALL" finds a device, and none has that ID`},
+
+		{"calls", "method without a call", flaws{methodName: "Put"}, "the harness has no call of Put"},
+		{"calls", "call without a method", flaws{methodName: "Put"}, "the harness has a call of Set, and there is no such method"},
+		{"calls", "refused", flaws{fails: true}, `Get {"lamp":"hall"}: not supported: get`},
+		{"calls", "result beyond its limits", flaws{wrongResult: true}, `Get {"lamp":"hall"}: level is 256 (or so many), want 0 to 255`},
+		{"calls", "result of an event beyond its limits", flaws{wrongResult: true}, `Watch {"lamps":["hall"]}, event 1: level is 256`},
+		{"calls", "result that is not declared", flaws{extraResult: true}, `Get {"lamp":"hall"}: extra is not declared`},
+		{"calls", "result that is not there", flaws{missingResult: true}, `Get {"lamp":"hall"}: level is not there`},
+		{"calls", "observer that writes", flaws{observerWrites: true}, `Get {"lamp":"hall"}: it observes, and writes: pwrite /sys/lamps/hall "0"`},
+
+		{"gate", "kernel asked before the gate", flaws{nosy: true}, `the gate refused it, and the kernel was asked: readdir /sys/lamps`},
+		{"gate", "kernel written later", flaws{sneaky: true}, `the gate refused it, and later the kernel was asked: pwrite /sys/lamps/hall "1"`},
+
+		{"malformed", "more taken than declared", flaws{lax: true}, "Set, level: max+1: it is not refused as InvalidParameter"},
+		{"malformed", "less taken than declared", flaws{tight: true}, "Set, level: max: it is refused"},
+		{"malformed", "kernel asked meanwhile", flaws{nosy: true}, "the kernel was asked before the gate: readdir"},
+
+		{"faults when opening", "descriptor left", flaws{leaks: true}, "opening, call 3 of the kernel failing with EIO, leaves behind: 1 descriptors of the harness's kernel, 0 before, a descriptor of /sys/lamps/hall"},
+		{"faults when opening", "timer left", flaws{leavesTimer: true}, "opening, without a fault, leaves behind: 1 timers"},
+
+		{"faults in a call", "write that failed in silence", flaws{swallowsWrite: true},
+			`Set {"lamp":"hall","level":7}, call 1 of the kernel failing with EIO (pwrite): the caller is told that it worked`},
+		{"faults in a call", "read that failed in silence", flaws{swallowsRead: true},
+			`Get {"lamp":"hall"}, call 1 of the kernel failing with EACCES (pread): the caller is told that it worked`},
+		{"faults in a call", "device that is gone", flaws{plainErrors: true}, `failing with ENODEV (pread): the answer is "no such device", want DeviceGone`},
+		{"faults in a call", "device that is busy", flaws{plainErrors: true}, `failing with EBUSY (pwrite): the answer is "device or resource busy", want Busy`},
+		{"faults in a call", "error without a number", flaws{vague: true}, "the answer is neither a refusal nor an error of the kernel: something went wrong"},
+		{"faults in a call", "panic", flaws{panicsLate: true}, `Set {"lamp":"hall","level":7}, call 1 of the kernel failing with EIO: panic: an error`},
+		{"faults in a call", "panic on a worker", flaws{panicsLate: true, slow: true}, `a job panicked: an error`},
+		{"faults in a call", "panic in the second of several", flaws{panicsLate: true}, `SetMany {"lamps":["yard","hall"],"level":7}, call 2 of the kernel failing with EBUSY: panic`},
+
+		{"faults when closing", "closing leaves a timer", flaws{leavesTimer: true}, "leaves behind: 1 timers"},
+
+		{"close", "closing twice", flaws{closesOnce: true}, "closing again: panic: closed twice"},
+		{"close", "timer left", flaws{leavesTimer: true}, "closing leaves behind: 1 timers"},
+		{"close", "descriptor polled", flaws{leavesPoll: true}, "1 polled descriptors"},
+		{"close", "descriptor of the process left", flaws{leavesDescriptor: true}, "of the process, anon_inode:[eventfd]"},
+		{"close", "kernel asked later", flaws{touchesLater: true}, "after closing the kernel is asked: readdir /sys/lamps"},
+	}
+	tested := map[string]bool{}
+	for _, test := range tests {
+		tested[test.check] = true
+		t.Run(test.check+"/"+test.name, func(t *testing.T) {
+			got := strings.Join(checkNamed(t, test.check).problems(harness(test.wrong)), "\n")
+			if !strings.Contains(got, test.want) {
+				t.Errorf("the check finds\n%s\nwant among it\n%s", got, test.want)
+			}
+		})
+	}
+	for _, c := range checks {
+		if !tested[c.name] {
+			t.Errorf("nothing shows that the check %q can fail", c.name)
+		}
+	}
+}
+
+func checkNamed(t *testing.T, name string) check {
+	t.Helper()
+	for _, c := range checks {
+		if c.name == name {
+			return c
+		}
+	}
+	t.Fatalf("there is no check %q", name)
+	return check{}
+}
+
+// A goroutine that stays is found when the suite's patience ends.
+func TestGoroutineLeftIsFound(t *testing.T) {
+	b := newBench(harness(flaws{leavesGoroutine: true})())
+	defer b.end()
+	b.patience = 10 * time.Millisecond
+	if err := b.openClass(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.closeClass(); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(b.left(), "\n"); !strings.Contains(got, "(*toy).begin") {
+		t.Errorf("left are\n%s\nwant the goroutine of begin", got)
+	}
+}
+
+// A panic of a message is a finding, not the end of the tests.
+func TestMalformedFindsPanics(t *testing.T) {
+	f := &findings{open: harness(flaws{panics: true}), seen: map[string]bool{}}
+	f.with(func(b *bench) {
+		try := &tries{findings: f, bench: b, method: b.method("Set")}
+		try.refuses("a panic", `{"lamp":"hall","level":200}`, "level")
+	})
+	if got := strings.Join(f.problems, "\n"); !strings.Contains(got, "Set, a panic: panic: 200") {
+		t.Errorf("found %q, want the panic", got)
+	}
+}
+
+// A fault that a call may tolerate is no finding.
+func TestTolerates(t *testing.T) {
+	open := func() Harness {
+		h := harness(flaws{swallowsRead: true})()
+		h.Calls = []Call{{Method: "Get", Parameters: `{"lamp":"hall"}`, Tolerates: "it is but a toy"}}
+		return h
+	}
+	if got := checkNamed(t, "faults in a call").problems(open); len(got) > 0 {
+		t.Errorf("found %q, want nothing", got)
+	}
+}
+
+// A call that the harness wants refused must not be carried out.
+func TestRefusalThatDoesNotCome(t *testing.T) {
+	open := func() Harness {
+		h := harness(flaws{})()
+		h.Calls = []Call{{Method: "Get", Parameters: `{"lamp":"hall"}`, Refusal: "io.halberd.NotSupported"}}
+		return h
+	}
+	got := strings.Join(checkNamed(t, "calls").problems(open), "\n")
+	if !strings.Contains(got, "it is carried out, want it refused as io.halberd.NotSupported") {
+		t.Errorf("found %q, want the call that is carried out", got)
+	}
+}
+
+// Entries that do not fit the tables are the harness's own fault, and are said.
+func TestBadEntries(t *testing.T) {
+	for name, e := range map[string]Entry{
+		"the class has no table led":  {"led", "a", `{}`},
+		"lamp.a: name: missing":       {"lamp", "a", `{}`},
+		"lamp.a: cannot read JSON: ":  {"lamp", "a", `{`},
+		"lamp.a: name: must be a str": {"lamp", "a", `{"name":1}`},
+	} {
+		open := func() Harness {
+			h := harness(flaws{})()
+			h.Entries = []Entry{e}
+			return h
+		}
+		if got := strings.Join(checkNamed(t, "documented").problems(open), "\n"); !strings.Contains(got, "cannot open the class: "+name) {
+			t.Errorf("found %q, want %s", got, name)
+		}
+	}
+}
+
+func TestGoldenText(t *testing.T) {
+	comparing(t)
+	folder := t.TempDir()
+	f := &findings{open: harness(flaws{}), seen: map[string]bool{}}
+	f.textIn(folder)
+	if len(f.problems) != 1 || !strings.Contains(f.problems[0], "-update writes it") {
+		t.Errorf("without a golden file found %q, want that", f.problems)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "Lamp.varlink"), []byte(golden(t)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f = &findings{open: harness(flaws{}), seen: map[string]bool{}}
+	if f.textIn(folder); len(f.problems) != 0 {
+		t.Errorf("with its golden file found %q, want nothing", f.problems)
+	}
+}
+
+func golden(t *testing.T) string {
+	t.Helper()
+	text := ""
+	f := &findings{open: harness(flaws{}), seen: map[string]bool{}}
+	f.with(func(b *bench) { text = hal.InterfaceText("io.halberd.Lamp", b.class.Doc, b.class.Methods, nil) })
+	return text
+}
+
+// Names of both kinds are understood where they end in a unit.
+func TestUnitsInNames(t *testing.T) {
+	tests := []struct {
+		name string
+		unit hal.Unit
+		ok   bool
+	}{
+		{"periodNSec", hal.Nanoseconds, true},
+		{"timeUSec", hal.Microseconds, true},
+		{"uSec", hal.Microseconds, true},
+		{"timeoutMSec", hal.Milliseconds, true},
+		{"dead-time-msec", hal.Milliseconds, true},
+		{"timeoutSec", hal.Seconds, true},
+		{"length", hal.Bytes, true},
+		{"minimum", hal.AsParameter, true},
+		{"brightness", hal.Unitless, true},
+		{"timeoutMSec", hal.Seconds, false},
+		{"timeoutMSec", hal.Unitless, false},
+		{"timeoutSec", hal.Milliseconds, false},
+		{"dead-time-msec", hal.Seconds, false},
+		{"dead-time", hal.Milliseconds, false},
+		{"timeout", hal.Seconds, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name+" in "+string(test.unit), func(t *testing.T) {
+			var f findings
+			f.seen = map[string]bool{}
+			f.unit("x", hal.Field{Name: test.name, Kind: hal.Int, Unit: test.unit})
+			if got := len(f.problems) == 0; got != test.ok {
+				t.Errorf("accepted: %t, want %t: %q", got, test.ok, f.problems)
+			}
+		})
+	}
+}
