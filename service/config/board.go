@@ -131,15 +131,16 @@ func (b *Board) entry(t *table, kind *hal.Table, id string) {
 	})
 }
 
-// invalid puts the decoder's error where its key stands.
+// invalid puts the decoder's error where its key stands, or what should have it.
 func (t *table) invalid(err error) {
 	var wrong *hal.InvalidParameter
-	switch {
-	case !errors.As(err, &wrong):
+	if !errors.As(err, &wrong) {
 		t.doc.fail(t.path, "%v", err)
-	case wrong.What == "missing":
-		t.doc.fail(t.path, "%s is missing", wrong.Parameter)
-	default:
-		t.doc.fail(t.path+"."+wrong.Parameter, "%s %s", wrong.Parameter, wrong.What)
+		return
 	}
+	problem := wrong.What
+	if problem == "missing" {
+		problem = "is missing"
+	}
+	t.doc.fail(t.path+"."+wrong.Parameter, "%s %s", wrong.Parameter, problem)
 }

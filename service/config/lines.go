@@ -177,10 +177,7 @@ func (s *scan) part() string {
 	switch s.peek() {
 	case '"':
 		s.quoted('"')
-		if name, err := strconv.Unquote(s.text[from:s.pos]); err == nil {
-			return name
-		}
-		return s.text[from:s.pos]
+		return unescape(s.text[from:s.pos])
 	case '\'':
 		s.quoted('\'')
 		return strings.Trim(s.text[from:s.pos], "'")
@@ -189,6 +186,17 @@ func (s *scan) part() string {
 		s.pos++
 	}
 	return s.text[from:s.pos]
+}
+
+// unescape takes the quotes off a key. What an escape means is for the library to say.
+func unescape(quoted string) string {
+	if strings.Contains(quoted, `\`) {
+		values, _ := parse(quoted + " = 0")
+		for name := range values {
+			return name
+		}
+	}
+	return strings.Trim(quoted, `"`)
 }
 
 // member reads a key and its value.

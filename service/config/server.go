@@ -135,24 +135,30 @@ func (s *Server) read(t *table) {
 // limits reads [limits], each key for itself so that everything wrong is reported.
 func (t *table) limits() Limits {
 	for _, f := range LimitKeys() {
-		v, given := t.take(f.Name)
-		if !given {
-			continue
-		}
-		text := t.doc.appendObject(nil, t.path, map[string]any{f.Name: v})
-		if err := hal.Decode(text, new(limitKeys)); err != nil {
-			t.invalid(err)
+		if v, given := t.take(f.Name); given {
+			t.check(f.Name, v)
 		}
 	}
-	before := len(t.doc.faults)
 	t.finish()
 	var keys limitKeys
-	if before == len(t.doc.faults) {
+	if len(t.doc.faults) == 0 {
 		_ = hal.Decode(t.doc.appendObject(nil, t.path, t.values), &keys)
 	}
 	l := keys.limits()
 	t.together(&l)
 	return l
+}
+
+// check reads one limit alone.
+func (t *table) check(key string, v any) {
+	before := len(t.doc.faults)
+	text := t.doc.appendObject(nil, t.path, map[string]any{key: v})
+	if before < len(t.doc.faults) {
+		return
+	}
+	if err := hal.Decode(text, new(limitKeys)); err != nil {
+		t.invalid(err)
+	}
 }
 
 // together compares the limits with each other.

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestServerDefaults(t *testing.T) {
+	got := DefaultServer()
+	want := &Server{LogLevel: slog.LevelInfo, Limits: Limits{
+		Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1048576,
+		WriteTimeout: 10 * time.Second, MessageTimeout: 10 * time.Second, WatchedDevicesPerUID: 256, ClaimedDevicesPerUID: 64,
+		PassedDescriptorsUID: 8, Reclaim: 5 * time.Second,
+	}}
+	if !equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if empty, err := ParseServer("h.toml", ""); err != nil || !equal(empty, want) {
+		t.Errorf("of an empty text: got %+v, %v", empty, err)
+	}
+}
+
+func TestServer(t *testing.T) {
+	got, err := ParseServer("h.toml", `
+log-level = "warning"
+[limits]
+connections = 100
+connections-reserved = 0
+connections-per-uid = 100
+queued-bytes = 65536
+queued-bytes-per-uid = 65536
+write-timeout-msec = 1
+message-timeout-msec = 2
+watched-devices-per-uid = 3
+claimed-devices-per-uid = 4
+passed-descriptors-per-uid = 5
+reclaim-msec = 6
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Server{LogLevel: slog.LevelWarn, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
+	if !equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestServerRefused(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"unknown key", "Log-Level = \"info\"", `h.toml:1: unknown key "Log-Level" (did you mean log-level?)`},
+		{"no level", "\nlog-level = \"loud\"", "h.toml:2: log-level must be debug, info, warning or error"},
+		{"level a number", "log-level = 3", "h.toml:1: log-level must be a string, not an integer"},
+		{"limits no table", "limits = 3", "h.toml:1: limits must be a table, not an integer"},
+		{"unknown limit", "[limits]\nconections = 5", `h.toml:2: unknown key "conections" (did you mean connections?)`},
+		{"a number in a string", "[limits]\nconnections = \"5\"", "h.toml:2: connections must be an integer, not a string"},
+		{"out of range", "[limits]\n\nconnections = 1", "h.toml:3: connections must be from 2 to 100000"},
+		{"several", "[limits]\nreclaim-msec = -1\nwrite-timeout-msec = 0\nx = 1",
+			"h.toml:2: reclaim-msec must be from 0 to 3600000\nh.toml:3: write-timeout-msec must be from 1 to 3600000\nh.toml:4: unknown key \"x\""},
+		{"a date", "[limits]\nconnections = 1979-05-27", "h.toml:2: must not be a date"},
+		{"more per uid than in all", "[limits]\nconnections = 60", "h.toml:1: connections-per-uid must not be more than connections"},
+		{"all reserved", "[limits]\nconnections = 16\nconnections-per-uid = 16", "h.toml:1: connections-reserved must be less than connections"},
+		{"more queued for one than for all", "[limits]\nqueued-bytes = 2000000", "h.toml:1: queued-bytes must not be more than queued-bytes-per-uid"},
+		{"syntax", "[limits]\nconnections = ", "h.toml:2: unexpected EOF; expected value"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := ParseServer("h.toml", tt.text)
+			if s != nil {
+				t.Error("settings came with the error")
+			}
+			if got := strings.Join(messages(err), "\n"); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// The shipped file shows every key, with its default, and nothing else.
+func TestServerShipped(t *testing.T) {
+	shipped, err := os.ReadFile("../../rootfs/usr/lib/halberd/halberd.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := ParseServer("h.toml", string(shipped)); err != nil || !equal(s, DefaultServer()) {
+		t.Errorf("as shipped: got %+v, %v", s, err)
+	}
+	shown := regexp.MustCompile(`(?m)^# ([a-z-]+ += )`).ReplaceAllString(string(shipped), "$1")
+	if s, err := ParseServer("h.toml", shown); err != nil || !equal(s, DefaultServer()) {
+		t.Errorf("with its keys: got %+v, %v", s, err)
+	}
+	for _, f := range LimitKeys() {
+		value := regexp.MustCompile(`(?m)^` + f.Name + ` += ([0-9]+)$`).FindStringSubmatch(shown)
+		if value == nil {
+			t.Errorf("%s is not shown", f.Name)
+		} else if documented := fmt.Sprintf(" %s by default.", value[1]); !strings.HasSuffix(f.Doc, documented) {
+			t.Errorf("%s: documented as %q, shown as %s", f.Name, f.Doc, value[1])
+		}
+	}
+}
