@@ -293,8 +293,13 @@ func (c *conn) Connected() bool { return true }
 // Holder stands for the connection.
 func (c *conn) Holder() hal.Holder { return c }
 
-// ReplyLimit is what one reply may have, on a STREAM with its NUL.
-func (c *conn) ReplyLimit() int { return c.server.limits.maxReply }
+// ReplyLimit is what one reply may have.
+func (c *conn) ReplyLimit() int {
+	if c.packets {
+		return maxPacketReply
+	}
+	return maxStreamReply
+}
 
 // Finish sends the reply of a call that a worker ran, and goes on with the calls behind it.
 func (c *conn) Finish(reply []byte) { c.resume(reply) }

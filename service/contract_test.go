@@ -194,9 +194,27 @@ func TestTooLarge(t *testing.T) {
 			}
 			r.Close()
 		}
-		longest := `{"method":"` + strings.Repeat("x", 64<<10-len(`{"method":""}`)) + `"}`
-		if got, err := s.MustDial(t, kind).Call(longest); err != nil || !strings.HasPrefix(got, `{"error":"org.varlink.service.MethodNotFound"`) {
+		get := answers[1].call
+		longest := strings.Repeat(" ", 64<<10-len(get)) + get
+		if got, err := s.MustDial(t, kind).Call(longest); !strings.HasPrefix(got, `{"parameters":{"value":`) || err != nil {
 			t.Errorf("65536 bytes: got %.100q, %v", got, err)
+		}
+	})
+}
+
+// TestReplyTooLarge: a reply that does not fit is refused, whatever it is.
+func TestReplyTooLarge(t *testing.T) {
+	everyTransport(t, func(t *testing.T, kind peer.Transport) {
+		s := servicetest.Start(t, testPolicy())
+		limit := map[peer.Transport]int{peer.Stream: 64<<10 - 1, peer.Seqpacket: 64<<10 - 32, peer.Datagram: 32 << 10}[kind]
+		reply := `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":""}}`
+		r := s.MustDial(t, kind)
+		for _, more := range []int{0, 1} {
+			got, err := r.Call(`{"method":"` + strings.Repeat("x", limit-len(reply)+more) + `"}`)
+			want := fmt.Sprintf(`{"error":"io.halberd.MessageTooLarge","parameters":{"limit":%d}}`, limit)
+			if fits := len(got) == limit; err != nil || fits != (more == 0) || !fits && got != want {
+				t.Errorf("a reply of %d bytes: got %d bytes, %.100q, %v", limit+more, len(got), got, err)
+			}
 		}
 	})
 }

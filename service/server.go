@@ -47,7 +47,8 @@ type Config struct {
 }
 
 const (
-	maxReply         = 64<<10 - 1 // and a NUL
+	maxStreamReply   = 64<<10 - 1  // and a NUL
+	maxPacketReply   = 64<<10 - 32 // what the kernel takes with the send buffer that connections have (unix(7): SO_SNDBUF less 32)
 	maxDatagramReply = 32 << 10
 )
 
@@ -55,7 +56,7 @@ const (
 type limits struct {
 	connections, rootConnections, perUID int
 	watched                              int
-	maxQueued, maxReply                  int
+	maxQueued                            int
 	writeTime, messageTime               time.Duration
 }
 
@@ -110,7 +111,7 @@ func New(c Config) (*Server, error) {
 func limitsOf(c config.Limits) limits {
 	return limits{
 		connections: c.Connections, rootConnections: c.ConnectionsReserved, perUID: c.ConnectionsPerUID, watched: c.WatchedDevicesPerUID,
-		maxQueued: c.QueuedBytes, maxReply: maxReply, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
+		maxQueued: c.QueuedBytes, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
 	}
 }
 

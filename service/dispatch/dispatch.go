@@ -66,7 +66,7 @@ func (d *Dispatcher) Serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
 	if e.Oneway {
 		return dst[:from], status
 	}
-	return dst, status
+	return fit(dst, from, p.ReplyLimit()), status
 }
 
 func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
@@ -101,7 +101,7 @@ func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Perm
 		return d.submit(bus, e.Oneway, p, call, permitted, dst)
 	}
 	err := permitted.Run(p.Holder())
-	dst = d.reply(dst, m, permitted, err, p.ReplyLimit())
+	dst = d.reply(dst, m, permitted, err)
 	call.Release()
 	return dst, Done
 }
@@ -123,7 +123,7 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 			p.Finish(nil)
 			return
 		}
-		p.Finish(d.reply(nil, m, permitted, err, limit))
+		p.Finish(fit(d.reply(nil, m, permitted, err), 0, limit))
 	}
 	stop := d.Loop.After(Deadline, func() {
 		late = true
@@ -157,17 +157,20 @@ func (d *Dispatcher) watch(p Peer, permitted hal.Permitted, m *hal.Method, dst [
 }
 
 // reply appends the results, or what went wrong.
-func (d *Dispatcher) reply(dst []byte, m *hal.Method, permitted hal.Permitted, err error, limit int) []byte {
+func (d *Dispatcher) reply(dst []byte, m *hal.Method, permitted hal.Permitted, err error) []byte {
 	if err != nil {
 		return d.refuse(dst, m, err)
 	}
-	from := len(dst)
 	dst = permitted.Reply(append(dst, `{"parameters":`...))
-	dst = append(dst, '}')
-	if len(dst)-from > limit {
-		return d.refuse(dst[:from], m, &hal.MessageTooLarge{Limit: int64(limit)})
+	return append(dst, '}')
+}
+
+// fit replaces a reply that cannot be sent. Methods that change anything have short replies, and lists come in pages, so nothing is lost by it.
+func fit(dst []byte, from, limit int) []byte {
+	if len(dst)-from <= limit {
+		return dst
 	}
-	return dst
+	return AppendError(dst[:from], &hal.MessageTooLarge{Limit: int64(limit)})
 }
 
 // refuse appends an error reply. What is no refusal is a failure of ours or of the kernel: it is logged, and the caller learns its number.
