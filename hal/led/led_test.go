@@ -22,10 +22,6 @@ func board() *sim.Kernel {
 
 var front = simtest.Entry{Table: "led", ID: "front", Keys: `{"name":"front:white"}`}
 
-func TestInterface(t *testing.T) {
-	simtest.Open(t, Driver(), board(), false).Golden()
-}
-
 func TestNames(t *testing.T) {
 	b := simtest.Open(t, Driver(), board(), false, front)
 	var got []string

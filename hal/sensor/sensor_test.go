@@ -42,10 +42,6 @@ func bench() *sim.Kernel {
 	return k
 }
 
-func TestInterface(t *testing.T) {
-	simtest.Open(t, Driver(), bench(), false).Golden()
-}
-
 func TestGet(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), false)
 	want := map[string]string{

@@ -1,3 +1,4 @@
+// Package simtest lets the tests of a class make calls through the gate, as the server makes them, and compare what comes back.
 package simtest
 
 import (
@@ -5,16 +6,23 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/wire"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+// The conformance suite looks for -update, and may declare it itself.
+var _ = declareUpdate()
+
+func declareUpdate() bool {
+	if flag.Lookup("update") == nil {
+		flag.Bool("update", false, "write the golden files of testdata anew")
+	}
+	return true
+}
 
 // Entry declares a device as board.toml does: table, ID, and the keys as JSON.
 type Entry struct{ Table, ID, Keys string }
@@ -23,7 +31,7 @@ type Entry struct{ Table, ID, Keys string }
 type Bench struct {
 	*testing.T
 	Class *hal.Class
-	Loop  *Loop
+	Loop  *haltest.Loop
 	// Log is what the class logged.
 	Log strings.Builder
 }
@@ -41,7 +49,7 @@ func Open(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entrie
 // TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml.
 func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) (*Bench, error) {
 	t.Helper()
-	b := &Bench{T: t, Loop: NewLoop()}
+	b := &Bench{T: t, Loop: haltest.NewLoop()}
 	env := &hal.Env{Kernel: kernel, Loop: b.Loop, Log: slog.New(slog.NewTextHandler(&b.Log, nil)), FirstStart: first}
 	for i, e := range entries {
 		env.Entries = append(env.Entries, decode(t, driver, e, i+1))
@@ -236,24 +244,5 @@ func (w *Watch) Expect(want ...string) {
 	w.b.Helper()
 	if got := w.Events(); got != strings.Join(want, "\n") {
 		w.b.Errorf("events:\n got %s\nwant %s", got, strings.Join(want, "\n"))
-	}
-}
-
-// Golden compares the class's interface text with testdata/<Class>.varlink, which -update rewrites.
-func (b *Bench) Golden() {
-	b.Helper()
-	got := hal.InterfaceText("io.halberd."+b.Class.Name, b.Class.Doc, b.Class.Methods, nil)
-	path := filepath.Join("testdata", b.Class.Name+".varlink")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			b.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if got != string(want) {
-		b.Errorf("the interface is not that of %s; -update rewrites it:\n%s", path, got)
 	}
 }

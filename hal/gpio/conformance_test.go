@@ -1,0 +1,38 @@
+package gpio
+
+import (
+	"testing"
+
+	"github.com/halberd-io/halberd/hal/haltest"
+)
+
+func TestConformance(t *testing.T) {
+	haltest.Run(t, func(*testing.T) haltest.Harness {
+		k := bench()
+		return haltest.Harness{
+			Driver: Driver(), Kernel: k, Opened: k.Opened,
+			Entries: []haltest.Entry{
+				{Table: "gpio", ID: "pump", Keys: pump + `,"safe":0}`},
+				{Table: "gpio", ID: "lamp", Keys: `{"chip":"soc","line":"LAMP","direction":"output"}`},
+				{Table: "gpio", ID: "button", Keys: button + `,"bias":"pull_up","active-low":true}`},
+				{Table: "gpio", ID: "far", Keys: `{"chip":"expander","line":"FAR_OUT","direction":"output","initial":1}`},
+			},
+			Calls: []haltest.Call{
+				{Method: "Get", Parameters: `{"line":"pump"}`},
+				{Method: "Get", Parameters: `{"line":"button"}`},
+				{Method: "Get", Parameters: `{"line":"FAR_IN"}`},
+				{Method: "Get", Parameters: `{"line":"VBUS"}`, Refusal: "io.halberd.Busy"},
+				{Method: "GetMany", Parameters: `{"lines":["pump","button","FAR_IN"]}`},
+				{Method: "Set", Parameters: `{"line":"pump","value":1}`},
+				{Method: "Set", Parameters: `{"line":"lamp","value":0}`},
+				{Method: "Set", Parameters: `{"line":"far","value":0}`},
+				{Method: "Set", Parameters: `{"line":"button","value":0}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Toggle", Parameters: `{"line":"pump"}`},
+				{Method: "Watch", Parameters: `{"lines":["pump"]}`},
+				{Method: "Watch", Parameters: `{"lines":["button"]}`},
+				{Method: "Watch", Parameters: `{"lines":["FAR_IN"],"edge":"rising"}`},
+				{Method: "Watch", Parameters: `{"lines":["far"]}`},
+			},
+		}
+	})
+}
