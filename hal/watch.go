@@ -24,12 +24,19 @@ type Session struct {
 	flush    func()
 	stops    []func()
 	stopped  bool
+	begun    bool  // Watch has returned, and Fail is how an error is told
+	early    error // one that came before
 }
 
 // Watch starts a watch. On an error nothing is left running.
 func (p Permitted) Watch(sink Sink) (*Session, error) {
 	s := &Session{call: p.call, sink: sink}
-	if err := p.call.op.watch(s); err != nil {
+	err := p.call.op.watch(s)
+	s.begun = true
+	if err == nil {
+		err = s.early
+	}
+	if err != nil {
 		s.Stop()
 		return nil, err
 	}
@@ -67,10 +74,16 @@ func (s *Session) stopAtEnd(stop func()) {
 	s.stops = append(s.stops, stop)
 }
 
+// fail ends the watch with an error: that of Watch itself, where it has not returned yet.
 func (s *Session) fail(err error) {
-	if !s.stopped {
-		s.Stop()
+	if s.stopped {
+		return
+	}
+	s.Stop()
+	if s.begun {
 		s.sink.Fail(err)
+	} else {
+		s.early = err
 	}
 }
 
@@ -138,6 +151,9 @@ func (o *watching[D, P, R, PP, PR]) watch(s *Session) error {
 	for i := range o.list {
 		if err := o.begin(s, i, emit); err != nil {
 			return err
+		}
+		if s.stopped {
+			break
 		}
 	}
 	return nil
@@ -208,5 +224,5 @@ type Watcher[R any] struct {
 // Emit reports a change.
 func (w *Watcher[R]) Emit(event *R) { w.emit(event) }
 
-// Fail ends the watch, of all its devices, with an error: the device is gone, or a worker could not begin. It may be called once start has returned.
+// Fail ends the watch, of all its devices, with an error: the device is gone, or a worker could not begin.
 func (w *Watcher[R]) Fail(err error) { w.fail(err) }

@@ -11,7 +11,7 @@ var (
 	pascalCase = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 	camelCase  = regexp.MustCompile(`^[a-z][A-Za-z0-9]*$`)
 	kebabCase  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	enumCase   = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+	snakeCase  = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 )
 
 // suffixes are what the name of an integer ends in where it has a unit, longer ones first.
@@ -64,7 +64,7 @@ func (f *findings) method(m *hal.Method) {
 }
 
 // fields looks at the fields of one message and at those inside.
-func (f *findings) fields(where string, fields []hal.Field, spelling *regexp.Regexp) {
+func (f *findings) fields(where string, fields []hal.Field, pattern *regexp.Regexp) {
 	seen := map[string]bool{}
 	for _, d := range fields {
 		at := where + " " + d.Name
@@ -72,17 +72,17 @@ func (f *findings) fields(where string, fields []hal.Field, spelling *regexp.Reg
 			f.add("%s: the name is there twice", at)
 		}
 		seen[d.Name] = true
-		f.named(where, d.Name, spelling)
+		f.named(where, d.Name, pattern)
 		f.doc(at, d.Doc)
 		f.unit(at, d)
 		f.limits(at, d)
-		f.fields(at+",", d.Fields, spelling)
+		f.fields(at+",", d.Fields, pattern)
 	}
 }
 
-func (f *findings) named(what, name string, spelling *regexp.Regexp) {
-	if !spelling.MatchString(name) {
-		f.add("%s %q: the name is not %s", what, name, spelling)
+func (f *findings) named(what, name string, pattern *regexp.Regexp) {
+	if !pattern.MatchString(name) {
+		f.add("%s %q: the name is not %s", what, name, pattern)
 	}
 }
 
@@ -129,6 +129,6 @@ func (f *findings) limits(at string, d hal.Field) {
 		f.add("%s: there is no value to choose", at)
 	}
 	for _, v := range d.Values {
-		f.named(at+", value", v, enumCase)
+		f.named(at+", value", v, snakeCase)
 	}
 }

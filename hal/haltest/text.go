@@ -33,7 +33,7 @@ func (f *findings) textIn(folder string) {
 	})
 }
 
-// updating asks for the flag -update of the test binary, which other packages of the same binary may have declared.
+// updating asks for the flag -update, which package simtest declares: a flag can be declared only once in a test binary.
 func updating() bool {
 	f := flag.Lookup("update")
 	return f != nil && f.Value.String() == "true"
