@@ -20,6 +20,7 @@ const folder = "/sys/bus/gpio/devices"
 type chip struct {
 	kernel      hal.Kernel
 	name, label string // gpiochip0, pinctrl-bcm2711
+	spec        string // what board.toml calls it: its label, or its path where labels repeat
 	dir, bus    string
 	fd          int
 	lines       []string // their names, by offset; "" for a line without
@@ -150,8 +151,10 @@ func names(chips []*chip) map[place]string {
 	out := map[place]string{}
 	for _, c := range chips {
 		label := c.label
+		c.spec = label
 		if labels[label] > 1 || label == "" {
 			label += "@" + c.parent()
+			c.spec = c.dir
 		}
 		for offset, name := range c.lines {
 			if name == "" || lines[name] > 1 {

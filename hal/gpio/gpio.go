@@ -11,6 +11,7 @@ package gpio
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
@@ -43,6 +44,11 @@ func (l *Line) ID() string { return l.id }
 
 // Bus names the bus that the chip hangs on, where that may be slow.
 func (l *Line) Bus() string { return l.chip.bus }
+
+// Declaration is the line's table in board.toml, for a product to add a direction to.
+func (l *Line) Declaration() string {
+	return hal.Declaration("gpio", l.id, hal.TextKey("chip", l.chip.spec), hal.Key{Name: "line", Value: strconv.Itoa(int(l.offset))})
+}
 
 // hold requests a declared output and drives a value; without one the line goes on with what it has, and makes no edge.
 func (l *Line) hold(value hal.Opt[int64]) error {

@@ -132,7 +132,7 @@ func methods(leds *hal.Set[*LED]) []*hal.Method {
 		hal.On(leds, hal.Configure, "SetTrigger", "Lets the kernel drive the light. NotSupported with the trigger's name where there is no such trigger.", (*LED).setTrigger),
 		hal.On(leds, hal.Control, "SetColor", "Sets the intensities of the colours of a light, which its brightness then scales. A colour that is left out keeps its own.\n"+
 			"NotSupported{color} for a light of one colour, and NotSupported with the colour's name for one that the light does not have.", (*LED).setColor),
-		hal.Watch(leds, hal.Observe, "Watch", "Reports brightness and trigger. What Halberd changes is reported at once, what others change within half a second.\n"+
+		hal.Follow(leds, hal.Observe, "Watch", "Reports brightness and trigger. What Halberd changes is reported at once, what others change within half a second.\n"+
 			"While a trigger drives the light, changes of its brightness are not reported.", (*LED).getEvent, (*LED).startWatch),
 	}
 }
@@ -238,6 +238,12 @@ func (d *LED) getEvent(_ *hal.None, out *event) error {
 	return nil
 }
 
-func (d *LED) startWatch(_ *hal.None, emit func(*event)) (stop func(), err error) {
-	return d.watch(func(now state) { emit(&event{d.id, now.brightness, now.trigger}) }), nil
+func (d *LED) startWatch(_ *hal.None, w *hal.Watcher[event]) (stop func(), err error) {
+	return d.watch(func(c change) {
+		if c.err != nil {
+			w.Fail(c.err)
+			return
+		}
+		w.Emit(&event{d.id, c.brightness, c.trigger})
+	}), nil
 }

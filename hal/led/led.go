@@ -26,6 +26,7 @@ const (
 // LED is one light.
 type LED struct {
 	id, bus, dir string
+	name         string // the kernel's
 	where        string // file and line of board.toml; "" for a light that it does not name
 	env          *hal.Env
 	max          int64
@@ -45,6 +46,9 @@ func (d *LED) ID() string { return d.id }
 // Bus names the bus that the light hangs on, where that may be slow.
 func (d *LED) Bus() string { return d.bus }
 
+// Declaration is the light's table in board.toml.
+func (d *LED) Declaration() string { return hal.Declaration("led", d.id, hal.TextKey("name", d.name)) }
+
 // state is what changes about a light.
 type state struct {
 	brightness int64
@@ -57,7 +61,7 @@ func open(env *hal.Env, id, name string) (*LED, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &LED{id: id, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
+	d := &LED{id: id, name: name, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
 	if err := d.openAttributes(); err != nil {
 		d.close()
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
 
-// board is a bare board with three lights: one colour, three colours, and one on a slow bus.
-func board() *sim.Kernel {
+// bench is a bare board with three lights: one colour, three colours, and one on a slow bus.
+func bench() *sim.Kernel {
 	k := sim.New(sim.Options{Bare: true})
 	k.AddLED(sim.LED{Name: "front:white", Max: 255})
 	k.AddLED(sim.LED{Name: "status:rgb", Max: 100, Colors: []string{"red", "green", "blue"}})
@@ -23,7 +23,7 @@ func board() *sim.Kernel {
 var front = simtest.Entry{Table: "led", ID: "front", Keys: `{"name":"front:white"}`}
 
 func TestNames(t *testing.T) {
-	b := simtest.Open(t, Driver(), board(), false, front)
+	b := simtest.Open(t, Driver(), bench(), false, front)
 	var got []string
 	for i := range b.Class.Devices.Len() {
 		d := b.Class.Devices.At(i)
@@ -53,7 +53,7 @@ func TestCalls(t *testing.T) {
 			`{"brightness":0,"maxBrightness":255,"trigger":"none",` + some},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := simtest.Open(t, Driver(), board(), false, front)
+			b := simtest.Open(t, Driver(), bench(), false, front)
 			b.Expect(c.method, c.in, c.want)
 			b.Expect("Get", `{"led":"front"}`, c.get)
 		})
@@ -92,7 +92,7 @@ func write(t *testing.T, k *sim.Kernel, path, text string) {
 const sysFront, sysStatus = "/sys/class/leds/front:white", "/sys/class/leds/status:rgb"
 
 func TestSetEndsATriggerThatOthersStarted(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false, front)
 	write(t, k, sysFront+"/trigger", "heartbeat\n")
 	b.Expect("Set", `{"led":"front","brightness":9}`, `{}`)
@@ -105,7 +105,7 @@ func TestSetEndsATriggerThatOthersStarted(t *testing.T) {
 }
 
 func TestBlinkUnits(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false, front)
 	for _, in := range []string{"100 900", "20 30"} {
 		on, off, _ := strings.Cut(in, " ")
@@ -118,7 +118,7 @@ func TestBlinkUnits(t *testing.T) {
 }
 
 func TestSetColor(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false)
 	for _, c := range []struct{ name, colors, want, intensity string }{
 		{"all", `{"red":1,"green":2,"blue":3}`, `{}`, "1 2 3"},
@@ -148,7 +148,7 @@ func TestStart(t *testing.T) {
 		{"initial is not for a restart", `{"name":"front:white","initial":7}`, false, "40"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := board()
+			k := bench()
 			write(t, k, sysFront+"/brightness", "40")
 			simtest.Open(t, Driver(), k, c.first, simtest.Entry{Table: "led", ID: "front", Keys: c.keys})
 			if got := read(t, k, sysFront+"/brightness"); got != c.want {
@@ -169,7 +169,7 @@ func TestBoardErrors(t *testing.T) {
 		{"path", `board.toml:1: led.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := board()
+			k := bench()
 			var entries []simtest.Entry
 			for i, keys := range c.entries {
 				entries = append(entries, simtest.Entry{Table: "led", ID: string(rune('A' + i)), Keys: keys})
@@ -186,7 +186,7 @@ func TestBoardErrors(t *testing.T) {
 }
 
 func TestMissingLightIsLeftOut(t *testing.T) {
-	b := simtest.Open(t, Driver(), board(), true, simtest.Entry{Table: "led", ID: "rear", Keys: `{"name":"rear:red"}`})
+	b := simtest.Open(t, Driver(), bench(), true, simtest.Entry{Table: "led", ID: "rear", Keys: `{"name":"rear:red"}`})
 	b.Expect("Get", `{"led":"rear"}`, `NoSuchDevice{"class":"Led","device":"rear"}`)
 	if !strings.Contains(b.Log.String(), "rear:red") {
 		t.Errorf("the log does not name it: %s", b.Log.String())
@@ -194,7 +194,7 @@ func TestMissingLightIsLeftOut(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false, front)
 	w := b.Watch("Watch", `{"leds":["front","far"]}`)
 	w.Expect(`{"led":"front","brightness":0,"trigger":"none"}`, `{"led":"far","brightness":0,"trigger":"none"}`)
@@ -224,7 +224,7 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWatchSurvivesABusyWorker(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false)
 	w := b.Watch("Watch", `{"leds":["far"]}`)
 	w.Events()
@@ -239,7 +239,7 @@ func TestWatchSurvivesABusyWorker(t *testing.T) {
 
 func TestUnplug(t *testing.T) {
 	for _, id := range []string{"front:white", "far"} {
-		k := board()
+		k := bench()
 		b := simtest.Open(t, Driver(), k, false)
 		w := b.Watch("Watch", `{"leds":["`+id+`"]}`)
 		k.Unplug(id)
@@ -247,13 +247,18 @@ func TestUnplug(t *testing.T) {
 		b.Expect("Get", `{"led":"`+id+`"}`, gone)
 		b.Expect("Set", `{"led":"`+id+`","brightness":1}`, gone)
 		b.Expect("SetTrigger", `{"led":"`+id+`","trigger":"heartbeat"}`, gone)
-		b.Loop.Advance(3 * period)
-		w.Events()
+		b.Loop.Advance(period)
+		if w.Failed == nil || simtest.Text(w.Failed) != gone {
+			t.Errorf("%s: the watch ended with %v", id, w.Failed)
+		}
+		if n := b.Loop.Timers(); n != 0 {
+			t.Errorf("%s: %d timers run with nobody watching", id, n)
+		}
 	}
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
-	k := board()
+	k := bench()
 	b := simtest.Open(t, Driver(), k, false, front)
 	b.Watch("Watch", `{"leds":["front","far"]}`)
 	if k.Opened() == 0 {
@@ -270,7 +275,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 }
 
 func TestSetDoesNotAllocate(t *testing.T) {
-	k := &quiet{Kernel: board()}
+	k := &quiet{Kernel: bench()}
 	b := simtest.Open(t, Driver(), k, false, front)
 	found, _ := b.Class.Devices.(*hal.Set[*LED]).Find([]byte("front"))
 	in := &setIn{Brightness: 3}
@@ -304,4 +309,22 @@ func (q *quiet) Pwrite(fd int, p []byte, offset int64) (int, error) {
 		return len(p), nil
 	}
 	return q.Kernel.Pwrite(fd, p, offset)
+}
+
+// What the devices say for board.toml names the same devices again, each by itself.
+func TestDeclaration(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	ids, entries := b.IDs(), b.Declared()
+	if len(entries) != b.Class.Devices.Len() {
+		t.Fatalf("%d declarations for %d devices", len(entries), b.Class.Devices.Len())
+	}
+	for i := range entries {
+		entries[i].ID += "-declared"
+	}
+	b.Close()
+	b = simtest.Open(t, Driver(), k, false, entries...)
+	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }

@@ -1,7 +1,10 @@
 package led
 
 import (
+	"errors"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
 )
@@ -9,9 +12,15 @@ import (
 // period is how often a light that is watched is looked at, since its attributes do not tell of changes made by others.
 const period = 500 * time.Millisecond
 
+// change is what watchers are told: a state, or why there will be no more.
+type change struct {
+	state
+	err error
+}
+
 // watching is what the watchers of a light know. It belongs to the loop's goroutine.
 type watching struct {
-	feed hal.Feed[state]
+	feed hal.Feed[change]
 	seen state
 	stop func() // of the timer; nil while nobody watches
 }
@@ -31,11 +40,11 @@ func (d *LED) note(now state) {
 		return
 	}
 	d.seen = now
-	d.feed.Publish(now)
+	d.feed.Publish(change{state: now})
 }
 
 // watch calls emit for every change from now on.
-func (d *LED) watch(emit func(state)) (stop func()) {
+func (d *LED) watch(emit func(change)) (stop func()) {
 	unsubscribe := d.feed.Subscribe(emit)
 	if d.stop == nil {
 		d.wait()
@@ -58,29 +67,32 @@ func (d *LED) rest() {
 	}
 }
 
-// sample looks at the light, on its bus's worker where it has one. A reading that fails is left out: the light may come back.
+// sample looks at the light, on its bus's worker where it has one. A worker that has too much to do is tried again.
 func (d *LED) sample() {
 	var now state
 	var err error
 	read := func() { now, err = d.read() }
-	done := func() {
-		if d.stop == nil {
-			return
-		}
-		if err == nil {
-			d.note(now)
-		}
-		if d.feed.Watched() {
-			d.wait()
-		}
+	done := func() { d.took(now, err) }
+	if d.bus == "" {
+		read()
+		done()
+	} else if d.env.Loop.Submit(d.bus, read, done) != nil {
+		d.wait()
 	}
-	if d.bus != "" {
-		if d.env.Loop.Submit(d.bus, read, done) == nil {
-			return
-		}
-		d.wait() // the worker has too much to do
-		return
+}
+
+// took looks at what was read. A reading that failed is left out, unless the light is gone.
+func (d *LED) took(now state, err error) {
+	switch {
+	case d.stop == nil:
+		return // nobody watches any more
+	case errors.Is(err, unix.ENODEV):
+		d.feed.Publish(change{err: hal.GoneDevice(class, d.id)})
+	case err == nil:
+		d.note(now)
 	}
-	read()
-	done()
+	if d.feed.Watched() {
+		d.rest() // a watch that began meanwhile has a timer of its own
+		d.wait()
+	}
 }

@@ -50,6 +50,7 @@ func findAll(env *hal.Env) ([]found, error) {
 			all = append(all, channels...)
 		}
 	}
+	mark(all)
 	return all, nil
 }
 
@@ -200,4 +201,15 @@ func nameAll(all []found) []string {
 		names[i] = hal.EscapeID(all[i].spellings()[level[i]])
 	}
 	return names
+}
+
+// mark finds the devices whose name another one has too.
+func mark(all []found) {
+	for i := range all {
+		for j := range all {
+			if all[i].kind == all[j].kind && all[i].device == all[j].device && all[i].dir != all[j].dir {
+				all[i].shared = true
+			}
+		}
+	}
 }

@@ -38,11 +38,27 @@ func (s *Sensor) ID() string { return s.id }
 // Bus names the bus that the sensor hangs on, where that may be slow.
 func (s *Sensor) Bus() string { return s.bus }
 
+// Declaration is the sensor's table in board.toml.
+func (s *Sensor) Declaration() string {
+	keys := []hal.Key{hal.TextKey(s.kind, s.device)}
+	if s.shared {
+		keys[0] = hal.TextKey(s.kind, s.device+"@"+s.parent)
+	}
+	switch s.kind {
+	case kindHwmon:
+		keys = append(keys, hal.TextKey("input", s.channel))
+	case kindIIO:
+		keys = append(keys, hal.TextKey("channel", s.channel))
+	}
+	return hal.Declaration("sensor", s.id, keys...)
+}
+
 // found is a channel as it was found in /sys.
 type found struct {
 	kind    string // the key of board.toml that names the device: hwmon, thermal or iio
 	device  string // the kernel's name for the device: cpu_thermal
 	parent  string // the device's parent, which tells devices of one name apart: 1-0048
+	shared  bool   // another device has the same name
 	dir     string // its folder below /sys/devices
 	bus     string
 	channel string // temp1, voltage0

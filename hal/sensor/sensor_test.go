@@ -307,3 +307,21 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Errorf("%d timers are left", n)
 	}
 }
+
+// What the devices say for board.toml names the same devices again, each by itself.
+func TestDeclaration(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	ids, entries := b.IDs(), b.Declared()
+	if len(entries) != b.Class.Devices.Len() {
+		t.Fatalf("%d declarations for %d devices", len(entries), b.Class.Devices.Len())
+	}
+	for i := range entries {
+		entries[i].ID += "-declared"
+	}
+	b.Close()
+	b = simtest.Open(t, Driver(), k, false, entries...)
+	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

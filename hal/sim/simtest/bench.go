@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/BurntSushi/toml"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/haltest"
@@ -76,7 +79,7 @@ func decode(t *testing.T, driver hal.Driver, e Entry, line int) hal.Entry {
 		if err != nil {
 			t.Fatalf("%s.%s: %v", e.Table, e.ID, err)
 		}
-		return hal.Entry{Table: e.Table, ID: e.ID, Where: "board.toml:" + string(rune('0'+line)), Value: v}
+		return hal.Entry{Table: e.Table, ID: e.ID, Where: fmt.Sprintf("board.toml:%d", line), Value: v}
 	}
 	t.Fatalf("%s has no table %s", driver.Class, e.Table)
 	return hal.Entry{}
@@ -165,6 +168,37 @@ func (b *Bench) Expect(method, parameters, want string) {
 	if got := b.Call(method, parameters); got != want {
 		b.Errorf("%s %s:\n got %s\nwant %s", method, parameters, got, want)
 	}
+}
+
+// Declared reads what the devices say about themselves for board.toml.
+func (b *Bench) Declared() (entries []Entry) {
+	b.Helper()
+	for i := range b.Class.Devices.Len() {
+		text := b.Class.Devices.At(i).(hal.Declarer).Declaration()
+		var board map[string]map[string]any
+		if _, err := toml.Decode(text, &board); err != nil {
+			b.Fatalf("%s: %v", text, err)
+		}
+		for table, devices := range board {
+			for id, keys := range devices {
+				object, err := json.Marshal(keys)
+				if err != nil {
+					b.Fatal(err)
+				}
+				entries = append(entries, Entry{table, id, string(object)})
+			}
+		}
+	}
+	return entries
+}
+
+// IDs lists the devices.
+func (b *Bench) IDs() string {
+	var ids []string
+	for i := range b.Class.Devices.Len() {
+		ids = append(ids, b.Class.Devices.At(i).ID())
+	}
+	return strings.Join(ids, " ")
 }
 
 // Watch is a running watch.
