@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/service/peer"
 )
@@ -75,6 +78,33 @@ func (a Address) abstract() bool { return strings.HasPrefix(a.Name, "@") }
 func (a Address) String() string {
 	quoted := strconv.Quote(a.Name)
 	return a.Type.String() + ":" + quoted[1:len(quoted)-1]
+}
+
+// sockaddr is struct sockaddr_un, with the path as bytes on every architecture.
+type sockaddr struct {
+	family uint16
+	path   [maxName]byte
+}
+
+// raw is the address as the kernel takes it, with its length: a path with its NUL, an abstract name with exactly its bytes. (x/sys takes no abstract
+// name of 107 bytes.)
+func (a Address) raw() (address *sockaddr, length uintptr) {
+	address = &sockaddr{family: unix.AF_UNIX}
+	length = unsafe.Offsetof(address.path) + uintptr(copy(address.path[:], a.Name))
+	if a.abstract() {
+		address.path[0] = 0
+		return address, length
+	}
+	return address, length + 1
+}
+
+// call is bind(2) or connect(2) with the address.
+func (a Address) call(number uintptr, fd int) error {
+	address, length := a.raw()
+	if _, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(address)), length); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // Defaults are the four addresses that the daemon always has, so that nobody can squat on one.

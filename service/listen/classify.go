@@ -72,10 +72,7 @@ func transportOf(fd int) (peer.Transport, error) {
 
 // nameOf is the name that a socket is bound to, with its exact length: a padded abstract name is not the same one. It is empty for none.
 func nameOf(fd int) (string, error) {
-	var raw struct {
-		family uint16
-		path   [maxName]byte
-	}
+	var raw sockaddr
 	size := uint32(unsafe.Sizeof(raw))
 	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&size)))
 	if errno != 0 {

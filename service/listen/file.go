@@ -14,33 +14,28 @@ const (
 	socketMode = 0o666
 )
 
-// bindFile gives the socket a path, and remembers which file that is.
-func (s *Socket) bindFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+// bindFile gives the socket its path, and remembers which file that is. bind(2) takes the file's mode from the socket, less the umask, and so the mode
+// is right at once: changing it afterwards would follow a symlink that somebody put there in between. The umask is the process's; this runs at the
+// start, before there is anybody to share it.
+func (s *Socket) bindFile() (err error) {
+	path := s.Address.Name
+	if err = unix.Fchmod(s.FD, socketMode); err != nil {
 		return err
 	}
-	if err := s.removeStale(path); err != nil {
+	defer unix.Umask(unix.Umask(0))
+	if err = os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return err
 	}
-	if err := bindWithMode(s.FD, path); err != nil {
+	if err = s.removeStale(path); err != nil {
 		return err
 	}
-	var err error
+	if err = s.Address.call(unix.SYS_BIND, s.FD); err != nil {
+		return err
+	}
 	if s.inode, err = inodeAt(path); err == nil {
 		s.file = path
 	}
 	return err
-}
-
-// bindWithMode gives the file its mode at once: bind(2) takes it from the socket, less the umask. Changing it afterwards would follow a symlink that
-// somebody put there in between. The umask is the process's; this runs at the start, before there is anybody to share it.
-func bindWithMode(fd int, path string) error {
-	if err := unix.Fchmod(fd, socketMode); err != nil {
-		return err
-	}
-	old := unix.Umask(0)
-	defer unix.Umask(old)
-	return unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 }
 
 // removeStale removes a socket at path that nobody listens on. Anything else that is there, a symlink too, is an error.
@@ -56,20 +51,20 @@ func (s *Socket) removeStale(path string) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return errors.New("there is something else than a socket")
 	}
-	if err := s.probe(path); err != unix.ECONNREFUSED {
+	if err := s.probe(); err != unix.ECONNREFUSED {
 		return fmt.Errorf("somebody else has it: %w", orInUse(err))
 	}
 	return unix.Unlink(path)
 }
 
-// probe connects to path: ECONNREFUSED says that nobody listens.
-func (s *Socket) probe(path string) error {
+// probe connects to the address: ECONNREFUSED says that nobody listens.
+func (s *Socket) probe() error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	return s.Address.call(unix.SYS_CONNECT, fd)
 }
 
 func orInUse(err error) error {

@@ -60,9 +60,9 @@ func (s *Socket) open() (err error) {
 		return err
 	}
 	if s.Address.abstract() {
-		err = unix.Bind(s.FD, &unix.SockaddrUnix{Name: s.Address.Name}) // x/sys passes its exact length
+		err = s.Address.call(unix.SYS_BIND, s.FD)
 	} else {
-		err = s.bindFile(s.Address.Name)
+		err = s.bindFile()
 	}
 	if err != nil || s.Transport == peer.Datagram {
 		return err
