@@ -28,6 +28,7 @@ func (f *findings) inject(where string, prepare func(*bench) error, do func(b *b
 func (f *findings) broken(where string, prepare func(*bench) error, do func(*bench, string) error, at int, errno syscall.Errno) (count int) {
 	b := newBench(f.open())
 	defer b.end()
+	b.recorder.brief = true
 	failing := "without a fault"
 	if at > 0 {
 		failing = fmt.Sprintf("call %d of the kernel failing with %s", at, hal.SystemError(errno).ErrnoName.Value)

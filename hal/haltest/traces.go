@@ -42,7 +42,7 @@ func descriptors() map[string]string {
 
 // goroutines lists those of the process, with their stacks.
 func goroutines() map[string]string {
-	text := make([]byte, 64<<10)
+	text := make([]byte, 8<<10)
 	for n := runtime.Stack(text, true); ; n = runtime.Stack(text, true) {
 		if n < len(text) {
 			text = text[:n]
