@@ -23,6 +23,7 @@ type conn struct {
 	events  uint32 // what epoll waits for
 	parked  bool
 	session *hal.Session
+	watched int  // devices of the session
 	hungUp  bool // seen while parked
 	closing bool // to be closed once everything is sent
 	closed  bool
@@ -304,14 +305,36 @@ func (c *conn) ReplyLimit() int {
 // Finish sends the reply of a call that a worker ran, and goes on with the calls behind it.
 func (c *conn) Finish(reply []byte) { c.resume(reply) }
 
+// Reserve counts the devices of a watch that is about to begin.
+func (c *conn) Reserve(devices int) error {
+	most := c.server.limits.watched
+	if c.server.watched[c.cred.UID]+devices > most {
+		return &hal.LimitExceeded{Limit: "watched-devices-per-uid", Maximum: int64(most)}
+	}
+	c.watched = devices
+	c.server.watched[c.cred.UID] += devices
+	return nil
+}
+
 // Watching keeps the watch.
 func (c *conn) Watching(s *hal.Session) {
-	if c.closed {
-		s.Stop()
+	if s == nil || c.closed {
+		c.unreserve()
+		if s != nil {
+			s.Stop()
+		}
 		return
 	}
 	c.session = s
 	c.server.watches[c] = struct{}{}
+}
+
+func (c *conn) unreserve() {
+	uid := c.cred.UID
+	if c.server.watched[uid] -= c.watched; c.server.watched[uid] == 0 {
+		delete(c.server.watched, uid)
+	}
+	c.watched = 0
 }
 
 // Event sends an event, unless the reader is behind.
@@ -337,6 +360,7 @@ func (c *conn) forgetWatch() {
 	if c.session != nil {
 		c.session.Stop()
 		c.session = nil
+		c.unreserve()
 		delete(c.server.watches, c)
 	}
 }

@@ -158,8 +158,11 @@ func (c *datagram) Finish(reply []byte) {
 	c.from.release(c)
 }
 
-// Watching is never called: more is not implemented on datagrams.
-func (c *datagram) Watching(s *hal.Session) { s.Stop() }
+// Reserve is never called: more is not implemented on datagrams.
+func (c *datagram) Reserve(int) error { return errUnnamed }
+
+// Watching is never called.
+func (c *datagram) Watching(*hal.Session) {}
 
 // Event is never called.
 func (c *datagram) Event([]byte) bool { return true }

@@ -177,6 +177,27 @@ func TestLimitPerUID(t *testing.T) {
 	}
 }
 
+// TestWatchLimit: a uid watches only so many devices, on all its connections together, and what ends makes room.
+func TestWatchLimit(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithLimits(func(l *config.Limits) { l.WatchedDevicesPerUID = 3 }))
+	const two = `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["button","door"]},"more":true}`
+	const ghost = `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["button","ghost"]},"more":true}`
+	first, second := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Stream)
+	for _, row := range []struct{ call, want string }{{ghost, `{"error":"io.halberd.NoSuchDevice"…`}, {two, `{"parameters":{"line":"button"…`}} {
+		if got, err := first.Call(row.call); err != nil || !matches(got, row.want) {
+			t.Fatalf("got %s, %v, want %s", got, err, row.want)
+		}
+	}
+	if got, err := second.Call(two); got != `{"error":"io.halberd.LimitExceeded","parameters":{"limit":"watched-devices-per-uid","maximum":3}}` || err != nil {
+		t.Fatalf("beyond the limit: got %s, %v", got, err)
+	}
+	first.Close()
+	settle(t, s, 2)
+	if got, err := second.Call(two); err != nil || !matches(got, `{"parameters":{"line":"button"…`) {
+		t.Errorf("after the first watch ended: got %s, %v", got, err)
+	}
+}
+
 // slow is a device on a bus that answers when it is let.
 type slow struct {
 	id, bus string
@@ -244,7 +265,7 @@ func TestSlowBusWithoutItsCaller(t *testing.T) {
 			r.Close()
 			d.release <- nil
 			d.release <- nil
-			settle(t, s)
+			settle(t, s, 1)
 		})
 	}
 }

@@ -82,7 +82,8 @@ type Server struct {
 
 	conns    map[*conn]struct{}
 	watches  map[*conn]struct{}
-	perUID   map[uint32]int
+	perUID   map[uint32]int // connections
+	watched  map[uint32]int // devices in watches
 	served   int
 	refused  int
 	dropped  int
@@ -98,7 +99,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
-		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, perUID: map[uint32]int{},
+		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
 	if err := s.open(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
-
 )
 
 // command is one command that is not a class.
@@ -359,4 +358,3 @@ func (p *program) more(ctx context.Context, method string, parameters any) error
 	}
 	return nil
 }
-

@@ -27,7 +27,10 @@ type Peer interface {
 	ReplyLimit() int
 	// Finish sends the reply of a call for which Serve said Waiting. nil is the reply of a oneway call.
 	Finish(reply []byte)
-	// Watching hands over the running watch of a call for which Serve said Watching. It is called before Serve returns.
+	// Reserve makes room for a watch of so many devices, or refuses it. What was reserved is given back where no watch comes of it, and when it ends.
+	Reserve(devices int) error
+	// Watching hands over the running watch of a call for which Serve said Watching. It is called before Serve returns,
+	// with nil where there is none after all.
 	Watching(s *hal.Session)
 	// Event sends an event of that watch and reports false where the reader is too far behind.
 	Event(reply []byte) bool
@@ -95,7 +98,7 @@ func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
 func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
 	m := call.Method
 	if e.More && m.Watches {
-		return d.watch(p, permitted, m, dst)
+		return d.watch(p, permitted, m, call.Devices(), dst)
 	}
 	if bus := permitted.Bus(); bus != "" {
 		return d.submit(bus, e.Oneway, p, call, permitted, dst)
@@ -146,10 +149,13 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 }
 
 // watch starts a watch. Its call is never released: a worker may be reading a device's state for it when it ends.
-func (d *Dispatcher) watch(p Peer, permitted hal.Permitted, m *hal.Method, dst []byte) ([]byte, Status) {
-	s := &sink{d: d, p: p, m: m}
-	session, err := permitted.Watch(s)
+func (d *Dispatcher) watch(p Peer, permitted hal.Permitted, m *hal.Method, devices int, dst []byte) ([]byte, Status) {
+	if err := p.Reserve(devices); err != nil {
+		return d.refuse(dst, m, err), Done
+	}
+	session, err := permitted.Watch(&sink{d: d, p: p, m: m})
 	if err != nil {
+		p.Watching(nil)
 		return d.refuse(dst, m, err), Done
 	}
 	p.Watching(session)
