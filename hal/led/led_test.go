@@ -328,3 +328,25 @@ func TestDeclaration(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestTree(t *testing.T) {
+	b := simtest.Open(t, Driver(), simtest.Tree(t, "testdata/rpi4.tree"), false, simtest.Entry{Table: "led", ID: "status", Keys: `{"name":"rgb:status"}`})
+	for _, c := range []struct{ id, bus, want string }{
+		{"ACT", "", `{"brightness":0,"maxBrightness":255,"trigger":"mmc0","triggers":["none","rc-feedback",`},
+		{"PWR", "", `{"brightness":255,"maxBrightness":255,"trigger":"default-on","triggers":["none","rc-feedback",`},
+		{"mmc0::", "", `{"brightness":0,"maxBrightness":255,"trigger":"mmc0","triggers":["none","rc-feedback",`},
+		{"input5::capslock", "usb1", `{"brightness":0,"maxBrightness":1,"trigger":"kbd-capslock","triggers":["none","rc-feedback",`},
+		{"status", "i2c-1", `{"brightness":12,"maxBrightness":255,"trigger":"none","triggers":["none","timer","heartbeat"]}`},
+	} {
+		if got := b.Call("Get", `{"led":"`+c.id+`"}`); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: got %s, want %s", c.id, got, c.want)
+		}
+		found, _ := b.Class.Devices.(*hal.Set[*LED]).Find([]byte(c.id))
+		if found == nil || found.Bus() != c.bus {
+			t.Errorf("%s: got %v, want one on %q", c.id, found, c.bus)
+		}
+	}
+	if n := b.Class.Devices.Len(); n != 5 {
+		t.Errorf("got %d lights, want 5", n)
+	}
+}

@@ -325,3 +325,32 @@ func TestDeclaration(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestTree(t *testing.T) {
+	b := simtest.Open(t, Driver(), simtest.Tree(t, "testdata/rpi4.tree"), false, declare("air", `{"iio":"bme280","channel":"pressure"}`))
+	want := map[string]string{
+		"air":                       `i2c-1 {"value":99318,"unit":"pascal"}`,
+		"ads1015/voltage0":          `i2c-1 {"value":3126000,"unit":"micro_volt"}`,
+		"ads1015/voltage0-voltage1": `i2c-1 {"value":-1000,"unit":"micro_volt"}`,
+		"ads1015/voltage1":          `i2c-1 {"value":3129000,"unit":"micro_volt"}`,
+		"bme280/humidityrelative":   `i2c-1 {"value":46532,"unit":"milli_percent"}`,
+		"bme280/temp":               `i2c-1 {"value":22470,"unit":"milli_celsius"}`,
+		"cpu-thermal/temp":          `thermal_zone0 {"value":52095,"unit":"milli_celsius"}`,
+		"cpu_thermal/temp1":         `thermal_zone0 {"value":52582,"unit":"milli_celsius"}`,
+		"ina219/curr1":              `i2c-1 {"value":204000,"unit":"micro_ampere"}`,
+		"ina219/in0":                `i2c-1 {"value":20000,"unit":"micro_volt"}`,
+		"ina219/in1":                `i2c-1 {"value":5068000,"unit":"micro_volt"}`,
+		"ina219/power1":             `i2c-1 {"value":1040000,"unit":"micro_watt"}`,
+		"lm75@1-0048/temp1":         `i2c-1 {"value":23875,"unit":"milli_celsius","maximum":80000}`,
+		"lm75@1-0049/temp1":         `i2c-1 {"value":23875,"unit":"milli_celsius","maximum":80000}`,
+	}
+	for i := range b.Class.Devices.Len() {
+		d := b.Class.Devices.At(i)
+		if got := d.Bus() + " " + b.Call("Get", `{"sensor":"`+d.ID()+`"}`); got != want[d.ID()] {
+			t.Errorf("%s: got %s, want %s", d.ID(), got, want[d.ID()])
+		}
+	}
+	if n := b.Class.Devices.Len(); n != len(want) {
+		t.Errorf("got %d sensors, want %d", n, len(want))
+	}
+}
