@@ -143,6 +143,7 @@ func (p *program) usage() {
 }
 
 func firstSentence(doc string) string {
+	doc, _, _ = strings.Cut(doc, "\n")
 	if i := strings.Index(doc, ". "); i >= 0 {
 		return doc[:i+1]
 	}
