@@ -350,10 +350,12 @@ func (c *conn) Event(reply []byte) bool {
 	return true
 }
 
-// EndWatch ends the watch with an error, and goes on with the calls behind it.
+// EndWatch ends the watch with an error. The calls behind it have to wait until the loop comes round, since it may be another connection's call that
+// ended the watch, and that one's replies are being made.
 func (c *conn) EndWatch(reply []byte) {
 	c.forgetWatch()
-	c.resume(reply)
+	c.send(c.framed(reply))
+	c.server.loop.Post(func() { c.resume(nil) })
 }
 
 func (c *conn) forgetWatch() {

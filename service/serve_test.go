@@ -140,6 +140,39 @@ func TestWatchEndsByReload(t *testing.T) {
 	}
 }
 
+// TestWatchEndsInsideACall: what waited behind a watch that another connection's call ended does not mix with that one's replies.
+func TestWatchEndsInsideACall(t *testing.T) {
+	uid := os.Geteuid()
+	s := servicetest.Start(t, servicetest.GrantAll(uid))
+	watcher, admin := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Stream)
+	watch := `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-pump"]},"more":true}` + "\x00" + `{"method":"io.halberd.Behind.The.Watch"}` + "\x00"
+	if err := watcher.Send([]byte(watch)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watcher.Read(); err != nil {
+		t.Fatal(err)
+	}
+	s.SetPolicy(fmt.Sprintf("[[grant]]\nid = \"admin\"\nusers = [%d]\nmethods = [\"io.halberd.Policy.*\"]\n", uid))
+	calls := `{"method":"io.halberd.Before.The.Reload"}` + "\x00" + `{"method":"io.halberd.Policy.Reload"}` + "\x00" + `{"method":"io.halberd.After.The.Reload"}` + "\x00"
+	if err := admin.Send([]byte(calls)); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		from *servicetest.Raw
+		want string
+	}{
+		{admin, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.Before.The.Reload"}}`},
+		{admin, `{"parameters":{"generation":2}}`},
+		{admin, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.After.The.Reload"}}`},
+		{watcher, `{"error":"org.varlink.service.PermissionDenied",…`},
+		{watcher, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.Behind.The.Watch"}}`},
+	} {
+		if got, err := row.from.Read(); err != nil || !matches(got, row.want) {
+			t.Errorf("got %s, %v, want %s", got, err, row.want)
+		}
+	}
+}
+
 // TestWatchOfAnUnpluggedChip ends with an error.
 func TestUnplugged(t *testing.T) {
 	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
