@@ -34,19 +34,19 @@ type Policy struct {
 type grant struct {
 	*config.Grant
 	index  int
-	covers bits     // by method
+	covers methods  // by method
 	bucket int64    // the number of its limit, where it has a rate
 	where  []string // its limits in words
 	same   string   // equal for grants with equal limits
 }
 
-// bits is a set of methods, by Index.
-type bits []uint64
+// methods is a set of methods, by Index.
+type methods []uint64
 
-func (b bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
-func (b bits) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+func (b methods) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b methods) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
-func (b bits) add(other bits) {
+func (b methods) add(other methods) {
 	for i := range b {
 		b[i] |= other[i]
 	}
@@ -74,7 +74,7 @@ func Compile(files *config.PolicyFiles, cat *hal.Catalog, generation int64, prev
 
 // add takes a grant in, and indexes it by the first identity key that it has: a peer that does not match there does not match at all.
 func (p *Policy) add(from *config.Grant, cat *hal.Catalog) {
-	g := &grant{Grant: from, index: len(p.grants), covers: make(bits, (len(p.methods)+63)/64), where: whereWords(from), same: fmt.Sprintf("%#v", from.Where)}
+	g := &grant{Grant: from, index: len(p.grants), covers: make(methods, (len(p.methods)+63)/64), where: whereWords(from), same: fmt.Sprintf("%#v", from.Where)}
 	from.Each(cat, func(m *hal.Method) bool {
 		if !p.open[m.Index] && from.Covers(m) {
 			g.covers.set(m.Index)

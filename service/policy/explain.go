@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -34,15 +35,13 @@ func (s *Snapshot) Check(c *hal.Call) Verdict {
 		return verdict(true, nil, openToAll)
 	}
 	d, err := s.decide(c)
-	switch err := err.(type) {
-	case nil:
-		return verdict(true, d.first, "grant "+d.first.ID+" covers the call")
-	case *hal.RateLimited:
-		return verdict(false, d.late, "grant "+d.late.ID+": "+outOfTokens(d.late, d.wait))
-	case *hal.PermissionDenied:
-		return verdict(false, s.find(err.Grant.Value), err.Reason)
+	if denied, ok := err.(*hal.PermissionDenied); ok {
+		return verdict(false, s.find(denied.Grant.Value), denied.Reason)
 	}
-	return verdict(false, nil, err.Error())
+	if err != nil {
+		return verdict(false, d.late, "grant "+d.late.ID+": "+outOfTokens(d.late, d.wait))
+	}
+	return verdict(true, d.first, "grant "+d.first.ID+" covers the call")
 }
 
 // find gives one of the peer's grants by its id.
@@ -69,7 +68,7 @@ func shorten(reason string) string {
 	return strings.ToValidUTF8(reason[:maxReason], "") + "…"
 }
 
-// Conditions of a grant, the first that is looked at the greatest.
+// Conditions of a grant. The one that is looked at first is the greatest, so that of two grants that meet as many the greater number is nearer.
 const (
 	rateMet = 1 << iota
 	whereMet
@@ -81,9 +80,11 @@ const (
 
 // trial is one grant tried on one device of a call: what was met, and the first thing that was not.
 type trial struct {
-	grant  *grant
-	met    int
-	reason string
+	grant   *grant
+	met     int
+	related bool  // one of the identity keys matches at least
+	wait    int64 // until it has a token, in ns
+	reason  string
 }
 
 func (t *trial) miss(condition int, reason string) {
@@ -126,17 +127,30 @@ func (p *Policy) best(id *Identity, m *hal.Method, c *hal.Call, i int) trial {
 	var best trial
 	for _, g := range p.grants {
 		t := p.try(g, id, m, c, i)
-		if best.grant == nil || t.met > best.met || t.met == best.met && t.nearer(&best) {
+		if best.grant == nil || t.nearer(&best) {
 			best = t
 		}
 	}
 	return best
 }
 
-// nearer decides between grants that meet the same: of those that permit, the one that Decide takes; else the one that is written for the least.
+// nearer compares two grants. One that has to do with the identity at all is nearer than one for somebody else entirely, as root's, which permits everything. Then it counts how many
+// conditions they meet, and which ones. Of those that permit, it is the one that Decide takes; of those that are out of tokens, the one that has a token first; else the one that
+// is written for the least.
 func (t *trial) nearer(other *trial) bool {
-	if t.met == allMet {
+	if t.related != other.related {
+		return t.related
+	}
+	if a, b := bits.OnesCount(uint(t.met)), bits.OnesCount(uint(other.met)); a != b {
+		return a > b
+	}
+	switch {
+	case t.met != other.met:
+		return t.met > other.met
+	case t.met == allMet:
 		return t.grant.cost() < other.grant.cost()
+	case t.met == allMet&^rateMet:
+		return t.wait < other.wait
 	}
 	return t.grant.breadth() < other.grant.breadth()
 }
@@ -156,9 +170,7 @@ func (g *grant) cost() int {
 func (g *grant) breadth() int {
 	wide := 0
 	for _, word := range g.covers {
-		for ; word != 0; word &= word - 1 {
-			wide++
-		}
+		wide += bits.OnesCount64(word)
 	}
 	if g.Plain() {
 		wide += len(g.covers) * 64
@@ -178,6 +190,8 @@ func (p *Policy) try(g *grant, id *Identity, m *hal.Method, c *hal.Call, i int) 
 
 func (t *trial) identity(id *Identity) {
 	g := t.grant.Grant
+	t.related = g.Users.Given && usersMatch(g, id) || g.Groups.Given && groupsMatch(g, id) ||
+		g.Units != nil && listed(g.Units, id.unit()) || g.Labels != nil && listed(g.Labels, id.label())
 	switch {
 	case isNobody(id.UID):
 		t.miss(identityMet, "uid "+strconv.FormatUint(uint64(id.UID), 10)+" is nobody, whom no grant matches")
@@ -246,8 +260,8 @@ func (t *trial) rate(p *Policy, id *Identity, c *hal.Call) {
 	if c == nil || g.Rate.Count == 0 {
 		return
 	}
-	if wait := p.buckets.wait(bucket{g.bucket, id.UID}, g.Rate, p.buckets.now()); wait > 0 {
-		t.miss(rateMet, outOfTokens(g, wait))
+	if t.wait = p.buckets.wait(bucket{g.bucket, id.UID}, g.Rate, p.buckets.now()); t.wait > 0 {
+		t.miss(rateMet, outOfTokens(g, t.wait))
 	}
 }
 

@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/binary"
 	"math"
-	"strconv"
 
 	"github.com/halberd-io/halberd/service/config"
 )
@@ -54,9 +53,6 @@ func (id *Identity) label() string {
 	}
 	return id.Label
 }
-
-// String names the identity in messages.
-func (id *Identity) String() string { return "uid " + strconv.FormatUint(uint64(id.UID), 10) }
 
 // appendKey appends what tells the identity from every other that a policy would treat differently.
 func (id *Identity) appendKey(dst []byte) []byte {

@@ -10,7 +10,7 @@ import (
 // view is what a set of grants permits, whoever they matched. The rules of a method are worked out when it is called for the first time.
 type view struct {
 	grants []*grant
-	covers bits
+	covers methods
 	rules  []*rules // by method
 }
 
@@ -50,7 +50,7 @@ func (p *Policy) viewOf(grants []*grant) *view {
 	if len(p.views) >= maxCached {
 		clear(p.views)
 	}
-	v := &view{grants: grants, covers: make(bits, (len(p.methods)+63)/64), rules: make([]*rules, len(p.methods))}
+	v := &view{grants: grants, covers: make(methods, (len(p.methods)+63)/64), rules: make([]*rules, len(p.methods))}
 	for _, g := range grants {
 		v.covers.add(g.covers)
 	}

@@ -1,0 +1,203 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/halberd-io/halberd/service/config/configtest"
+)
+
+const kiosk = `
+[[grant]]
+id      = "root"
+users   = [0]
+methods = ["io.halberd.*"]
+devices = ["*"]
+
+[[grant]]
+id      = "kiosk-lights"
+users   = ["kiosk", 1000, "10000-19999"]
+groups  = ["leds"]
+units   = ["kiosk.service"]
+labels  = ["u:r:kiosk_app:s0"]
+methods = ["io.halberd.Led.Set", "io.halberd.Led.Get"]
+verbs   = ["control"]
+devices = ["front", "panel-*"]
+where   = { brightness = { max = 128 } }
+rate    = "50/s"
+burst   = 1
+
+[[grant]]
+id      = "status"
+users   = [1000]
+methods = ["io.halberd.Led.Count"]
+`
+
+func TestExplain(t *testing.T) {
+	kioskID := Identity{UID: 1000, GID: 5, Groups: []uint32{300}, Unit: "kiosk.service", Label: "u:r:kiosk_app:s0"}
+	with := func(change func(*Identity)) Identity {
+		id := kioskID
+		change(&id)
+		return id
+	}
+	const front = `{"led":"front","brightness":128}`
+	tests := []struct {
+		name               string
+		id                 Identity
+		method, parameters string
+		want               string
+	}{
+		{"permitted", kioskID, "Led.Set", front, "yes kiosk-lights 8: grant kiosk-lights covers the call"},
+		{"permitted to root", Identity{}, "Led.Set", front, "yes root 2: grant root covers the call"},
+		{"open", Identity{UID: 7}, "Policy.WhoAmI", `{}`, "yes  0: the method is open to all"},
+		{"without parameters", kioskID, "Led.Set", "", "yes kiosk-lights 8: grant kiosk-lights covers io.halberd.Led.Set, for devices front, panel-*, where brightness at most 128, at most 50/s with a burst of 1"},
+		{"without parameters or conditions", kioskID, "Led.Count", "", "yes status 21: grant status covers io.halberd.Led.Count"},
+		{"without parameters, denied", kioskID, "Gpio.Set", "", "no status 21: grant status: it is for methods io.halberd.Led.Count, and not for io.halberd.Gpio.Set"},
+
+		{"another user", with(func(id *Identity) { id.UID = 1001 }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for users kiosk, 1000, 10000-19999, and the caller is uid 1001"},
+		{"nobody", with(func(id *Identity) { id.UID = 65534 }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: uid 65534 is nobody, whom no grant matches"},
+		{"another group", with(func(id *Identity) { id.Groups = []uint32{301, 5} }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for groups leds, and the caller is in groups 5, 301"},
+		{"no group that counts", with(func(id *Identity) { id.GID, id.Groups = 65534, nil }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for groups leds, and the caller is in none"},
+		{"a datagram's group", with(func(id *Identity) { id.Datagram = true }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for groups leds, and the caller is in group 5, the one that counts on datagrams"},
+		{"a datagram's unit", with(func(id *Identity) { id.Datagram, id.GID = true, 300 }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for units kiosk.service, and the caller is in none that a datagram could show"},
+		{"another unit", with(func(id *Identity) { id.Unit = "sshd.service" }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for units kiosk.service, and the caller is in sshd.service"},
+		{"no unit", with(func(id *Identity) { id.Unit = "" }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for units kiosk.service, and the caller is in none"},
+		{"another label", with(func(id *Identity) { id.Label = "x" }), "Led.Set", front,
+			"no kiosk-lights 8: grant kiosk-lights: it is for labels u:r:kiosk_app:s0, and the caller has x"},
+		{"another verb", kioskID, "Led.Get", `{"led":"front"}`,
+			"no kiosk-lights 8: grant kiosk-lights: it is for verbs control, and io.halberd.Led.Get is observe"},
+		{"another device", kioskID, "Led.Set", `{"led":"back","brightness":1}`,
+			"no kiosk-lights 8: grant kiosk-lights: it is for devices front, panel-*, and not for back"},
+		{"another value", kioskID, "Led.Set", `{"led":"front","brightness":200}`,
+			"no kiosk-lights 8: grant kiosk-lights: brightness is 200, the grant allows at most 128"},
+		{"the first thing of several", kioskID, "Led.Set", `{"led":"back","brightness":200}`,
+			"no kiosk-lights 8: grant kiosk-lights: it is for devices front, panel-*, and not for back"},
+	}
+	cat := configtest.Catalog()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _ := compile(t, cat, kiosk)
+			m := cat.Method([]byte(full(tt.method)))
+			var v Verdict
+			if tt.parameters == "" {
+				v = p.Explain(tt.id, m, nil)
+			} else {
+				v = p.Explain(tt.id, m, configtest.Call(cat, full(tt.method), tt.parameters))
+			}
+			if got := spell(v); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func spell(v Verdict) string {
+	allowed := map[bool]string{true: "yes", false: "no"}[v.Allowed]
+	return fmt.Sprintf("%s %s %d: %s", allowed, v.Grant, v.Line, v.Reason)
+}
+
+func TestExplainMore(t *testing.T) {
+	const head = "[[grant]]\nid = \"a\"\nusers = [1]\n"
+	for _, tt := range []struct{ name, policy, method, parameters, want string }{
+		{"no grants", "", "Led.Get", "", "no  0: there are no grants"},
+		{"devices for a call without", head + "methods = [\"io.halberd.Led.*\"]\ndevices = [\"front\"]", "Led.Count", `{}`,
+			"no a 1: grant a: it is for devices front, and the call names none"},
+		{"devices for a method without", head + "methods = [\"io.halberd.Led.*\"]\ndevices = [\"front\"]", "Led.Count", "",
+			"no a 1: grant a: it is for devices front, and io.halberd.Led.Count takes none"},
+		{"no devices for a call with one", head + "verbs = [\"administer\"]", "Led.Get", `{"led":"front"}`,
+			"no a 1: grant a: it is for verbs administer, and io.halberd.Led.Get is observe"},
+		{"a parameter of another method", head + "methods = [\"io.halberd.Led.*\"]\ndevices = [\"*\"]\nwhere.brightness.max = 5", "Led.Get", `{"led":"front"}`,
+			"no a 1: grant a: it limits brightness, which io.halberd.Led.Get does not have"},
+		{"a parameter left out", head + "methods = [\"io.halberd.Led.*\"]\ndevices = [\"*\"]\nwhere.rampMSec = { min = 3, max = 3 }", "Led.Set", `{"led":"front","brightness":1}`,
+			"no a 1: grant a: rampMSec is left out, the grant allows 3"},
+		{"many devices", head + "methods = [\"io.halberd.Led.Get\"]\ndevices = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]", "Led.Get", `{"led":"front"}`,
+			"no a 1: grant a: it is for devices a, b, c, d, e, f, g, h, …, and not for front"},
+		{"a long value", head + "methods = [\"io.halberd.I2c.*\"]\ndevices = [\"*\"]\nwhere.note.in = [\"a\", \"b\"]", "I2c.Transfer",
+			`{"bus":"eeprom","messages":[],"tags":[],"data":"","note":"` + strings.Repeat("x", 100) + `"}`,
+			`no a 1: grant a: note is "` + strings.Repeat("x", 64) + `"…, the grant allows one of "a", "b"`},
+		{"the narrowest of equals", head + "methods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n[[grant]]\nid = \"b\"\nusers = [3]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"front\"]", "Led.Get", `{"led":"front"}`,
+			"no b 6: grant b: it is for users 3, and the caller is uid 2"},
+		{"the first device that is not covered", head + "methods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"relay-*\"]", "Gpio.Get", `{"lines":["relay-pump","chip/4","chip/5"]}`,
+			"no a 1: grant a: it is for devices relay-*, and not for chip/4"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cat := configtest.Catalog()
+			p, _ := compile(t, cat, tt.policy)
+			id := Identity{UID: 1}
+			if strings.HasPrefix(tt.name, "the narrowest") {
+				id.UID = 2
+			}
+			m := cat.Method([]byte(full(tt.method)))
+			var v Verdict
+			if tt.parameters == "" {
+				v = p.Explain(id, m, nil)
+			} else {
+				v = p.Explain(id, m, configtest.Call(cat, full(tt.method), tt.parameters))
+			}
+			if got := spell(v); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// Refusals name the grant that came nearest, with the values.
+func TestRefusals(t *testing.T) {
+	cat := configtest.Catalog()
+	for _, tt := range []struct{ name, method, parameters, want string }{
+		{"a device", "Led.Set", `{"led":"back","brightness":1}`, "grant a: it covers io.halberd.Led.Set, and not the device back"},
+		{"no device", "Led.Count", `{}`, "grant a: it covers io.halberd.Led.Count only for devices, and the call names none"},
+		{"a value, of the first that covers the device", "Led.Set", `{"led":"front","brightness":200}`, "grant b: brightness is 200, the grant allows at most 128"},
+		{"a value of a word", "Led.Set", `{"led":"panel-1","brightness":1,"mode":"repeat"}`, `grant c: mode is "repeat", the grant allows "once"`},
+		{"a value left out", "Led.Set", `{"led":"panel-1","brightness":1}`, `grant c: mode is left out, the grant allows "once"`},
+	} {
+		p, _ := compile(t, cat, `
+[[grant]]
+id = "a"
+users = [1]
+methods = ["io.halberd.Led.*"]
+devices = ["x"]
+[[grant]]
+id = "b"
+users = [1]
+methods = ["io.halberd.Led.*"]
+devices = ["fr*"]
+where.brightness.max = 128
+rate = "1/s"
+[[grant]]
+id = "c"
+users = [1]
+methods = ["io.halberd.Led.*"]
+devices = ["front", "panel-*"]
+where.mode.in = ["once"]
+`)
+		s := p.Snapshot(Identity{UID: 1})
+		call := configtest.Call(cat, full(tt.method), tt.parameters)
+		err := s.Permit(call)
+		if err == nil || err.Error() != "permission denied: "+tt.want {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+		if v := s.Check(call); v.Reason != tt.want || v.Line == 0 || v.File != "f.toml" {
+			t.Errorf("%s: Check says %+v", tt.name, v)
+		}
+	}
+}
+
+func TestReasonsAreShort(t *testing.T) {
+	for _, reason := range []string{strings.Repeat("x", 1000), strings.Repeat("x", 1001), strings.Repeat("ü", 5000), strings.Repeat("x", 999) + "üüü"} {
+		got := shorten(reason)
+		if len(got) > maxReason+len("…") || !utf8.ValidString(got) || len(reason) <= maxReason && got != reason {
+			t.Errorf("%d bytes became %d: %s", len(reason), len(got), got)
+		}
+	}
+}
