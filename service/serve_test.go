@@ -152,6 +152,9 @@ func TestWatchEndsInsideACall(t *testing.T) {
 	if _, err := watcher.Read(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := admin.Call(`{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.halberd.Gpio"}}`); err != nil {
+		t.Fatal(err) // a long reply, so that the memory for replies has its size
+	}
 	s.SetPolicy(fmt.Sprintf("[[grant]]\nid = \"admin\"\nusers = [%d]\nmethods = [\"io.halberd.Policy.*\"]\n", uid))
 	calls := `{"method":"io.halberd.Before.The.Reload"}` + "\x00" + `{"method":"io.halberd.Policy.Reload"}` + "\x00" + `{"method":"io.halberd.After.The.Reload"}` + "\x00"
 	if err := admin.Send([]byte(calls)); err != nil {
