@@ -1,6 +1,7 @@
 package activate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -64,6 +65,7 @@ func fromSystemd(opt *Options) ([]*listen.Socket, error) {
 const firstPassed = 3
 
 // systemdDescriptors takes what LISTEN_FDS announces, if LISTEN_PID says that it is for us, and takes the variables out of the environment.
+// Those read before an error are returned with it.
 //
 // These lines stand in for go-systemd's package of the same purpose, which imports crypto/tls for its network listeners: 1 MB of the ARMv7 binary,
 // and its start-up work, for code that nothing here can call.
@@ -72,7 +74,7 @@ func systemdDescriptors() ([]inherited, error) {
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(name) // cannot fail for a name of this form
 	}
-	if pid != strconv.Itoa(os.Getpid()) {
+	if pid != strconv.Itoa(os.Getpid()) || count == "" {
 		return nil, nil
 	}
 	n, err := strconv.Atoi(count)
@@ -85,7 +87,9 @@ func systemdDescriptors() ([]inherited, error) {
 		if i < len(names) && names[i] != "" {
 			one.name = names[i]
 		}
-		unix.CloseOnExec(one.fd)
+		if _, err := unix.FcntlInt(uintptr(one.fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return all, fmt.Errorf("LISTEN_FDS announces descriptor %d: %w", one.fd, err)
+		}
 		all = append(all, one)
 	}
 	return all, nil
@@ -112,7 +116,18 @@ const androidPrefix = "ANDROID_SOCKET_"
 
 // fromAndroid takes what Android's init puts into ANDROID_SOCKET_<name>, ordered by name.
 func fromAndroid(*Options) ([]*listen.Socket, error) {
+	all, err := androidDescriptors()
+	if err != nil {
+		closeFDs(all)
+		return nil, err
+	}
+	return classifyAll(all)
+}
+
+// androidDescriptors empties the environment of them. Those read beside an error are returned with it.
+func androidDescriptors() ([]inherited, error) {
 	var all []inherited
+	var errs []error
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		if !strings.HasPrefix(name, androidPrefix) {
@@ -121,13 +136,13 @@ func fromAndroid(*Options) ([]*listen.Socket, error) {
 		_ = os.Unsetenv(name) // cannot fail for a name that was there
 		fd, err := strconv.Atoi(value)
 		if err != nil || fd < 0 {
-			closeFDs(all)
-			return nil, fmt.Errorf("%s is not a descriptor: %q", name, value)
+			errs = append(errs, fmt.Errorf("%s is not a descriptor: %q", name, value))
+			continue
 		}
 		all = append(all, inherited{name, fd})
 	}
 	slices.SortFunc(all, func(a, b inherited) int { return strings.Compare(a.name, b.name) })
-	return classifyAll(all)
+	return all, errors.Join(errs...)
 }
 
 // fromFlags takes the descriptors named on the command line. s6 passes its listening socket as standard input, 0.

@@ -14,7 +14,12 @@ import (
 )
 
 // Ready says that the daemon serves: READY=1, and what `systemctl status` is to show (one line; nothing where it is empty). It also ends a reload.
-func Ready(status string) error { return send(daemon.SdNotifyReady + statusLine(status)) }
+func Ready(status string) error {
+	if status == "" {
+		return send(daemon.SdNotifyReady)
+	}
+	return send(daemon.SdNotifyReady + "\n" + statusField(status))
+}
 
 // Reloading says that a reload began, at the current time of CLOCK_MONOTONIC in microseconds, as Type=notify-reload (systemd 253) wants it. Ready
 // ends it.
@@ -32,8 +37,8 @@ func Stopping() error { return send(daemon.SdNotifyStopping) }
 // Watchdog says that the daemon is alive. Call it at least once per WatchdogInterval.
 func Watchdog() error { return send(daemon.SdNotifyWatchdog) }
 
-// Status changes what `systemctl status` shows. It is one line.
-func Status(status string) error { return send(statusLine(status)) }
+// Status changes what `systemctl status` shows. It is one line; an empty one takes it away.
+func Status(status string) error { return send(statusField(status)) }
 
 // WatchdogInterval is how often to call Watchdog: half of what the manager allows. It is 0 where there is no watchdog, or one that is not meant for
 // this process, or where the manager wrote nonsense.
@@ -45,19 +50,13 @@ func WatchdogInterval() time.Duration {
 	return limit / 2
 }
 
-// statusLine is a field of its own, so the status must not begin another one: it ends at its first newline.
-func statusLine(status string) string {
-	status, _, _ = strings.Cut(status, "\n")
-	if status == "" {
-		return ""
-	}
-	return "\nSTATUS=" + status
+// statusField ends at the status's first newline, behind which another field would begin.
+func statusField(status string) string {
+	line, _, _ := strings.Cut(status, "\n")
+	return "STATUS=" + line
 }
 
 func send(state string) error {
-	if state == "" {
-		return nil
-	}
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		return fmt.Errorf("cannot notify the service manager: %w", err)
 	}
