@@ -34,6 +34,7 @@ func TestRefusals(t *testing.T) {
 			`{"group":"g","conflicting":"c","retryAfterMSec":0}`, "interlocked by g: c"},
 		{&hal.LimitExceeded{Limit: "connections", Maximum: 64}, "io.halberd.LimitExceeded", `{"limit":"connections","maximum":64}`, "too many: connections is at most 64"},
 		{&hal.MessageTooLarge{Limit: 65536}, "io.halberd.MessageTooLarge", `{"limit":65536}`, "the message is longer than 65536 bytes"},
+		{&hal.BadConfiguration{Reason: "a.toml:3: no"}, "io.halberd.BadConfiguration", `{"reason":"a.toml:3: no"}`, "bad configuration: a.toml:3: no"},
 		{hal.SystemError(syscall.EIO), "io.systemd.System", `{"origin":"linux","errno":5,"errnoName":"EIO"}`, "system error: input/output error"},
 		{hal.SystemError(4000), "io.systemd.System", `{"origin":"linux","errno":4000}`, "system error: errno 4000"},
 	}

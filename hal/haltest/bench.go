@@ -202,30 +202,6 @@ func (b *bench) watch(c Call) (r *reader, s *hal.Session, err error) {
 	return r, s, err
 }
 
-// exercise makes a call, watches where it can, and lets time pass. The error is that of the call itself, or a panic from anywhere.
-func (b *bench) exercise(c Call) error {
-	_, err := b.run(c)
-	if isPanic(err) {
-		return err
-	}
-	if m := b.method(c.Method); m != nil && m.Watches {
-		_, session, watchErr := b.watch(c)
-		if isPanic(watchErr) {
-			return watchErr
-		}
-		if later := b.pass(); later != nil {
-			return later
-		}
-		if session != nil {
-			session.Stop()
-		}
-	}
-	if later := b.pass(); later != nil {
-		return later
-	}
-	return err
-}
-
 // pass lets time pass.
 func (b *bench) pass() error {
 	return try(func() error {

@@ -258,3 +258,51 @@ func TestUnitsInNames(t *testing.T) {
 		})
 	}
 }
+
+// What a reply may hold is what was declared, within its limits, at every depth.
+func TestDeclares(t *testing.T) {
+	fields := []hal.Field{
+		{Name: "n", Kind: hal.Int, Min: 1, Max: 5},
+		{Name: "b", Kind: hal.Bool, Optional: true},
+		{Name: "t", Kind: hal.Text, Optional: true, Max: 3},
+		{Name: "e", Kind: hal.Enum, Optional: true, Values: []string{"on", "off"}},
+		{Name: "d", Kind: hal.Blob, Optional: true, Max: 2},
+		{Name: "ts", Kind: hal.Texts, Optional: true, Min: 1, Max: 2},
+		{Name: "m", Kind: hal.IntMap, Optional: true, Max: 1},
+		{Name: "r", Kind: hal.Raw, Optional: true},
+		{Name: "l", Kind: hal.List, Optional: true, Max: 2, Fields: []hal.Field{{Name: "x", Kind: hal.Int, Max: 9}}},
+	}
+	tests := []struct{ text, want string }{
+		{`{"n":1}`, ""},
+		{`{"n":5,"b":true,"t":"abc","e":"off","d":"AAE=","ts":["a"],"m":{"a":1},"r":{"any":[1.5]},"l":[{"x":0},{"x":9}]}`, ""},
+		{`{}`, "x: n is not there"},
+		{`{"n":0}`, "x: n is 0 (or so many), want 1 to 5"},
+		{`{"n":6}`, "x: n is 6 (or so many), want 1 to 5"},
+		{`{"n":"1"}`, "x: n is a string"},
+		{`{"n":1.0}`, "x: n is a number"},
+		{`{"n":null}`, "x: n is null"},
+		{`{"n":1,"n":1}`, `x: duplicate key "n"`},
+		{`{"n":1,"q":1}`, "x: q is not declared"},
+		{`{"n":1`, "x: cannot read JSON"},
+		{`{"n":1,"t":"abcd"}`, "x: t is 4 (or so many), want 0 to 3"},
+		{`{"n":1,"e":"dim"}`, `x: e is "dim", want one of ["on" "off"]`},
+		{`{"n":1,"d":"AAEC"}`, "x: d is 3 (or so many), want 0 to 2"},
+		{`{"n":1,"d":"A"}`, "x: d: not base64"},
+		{`{"n":1,"ts":[]}`, "x: ts is 0 (or so many), want 1 to 2"},
+		{`{"n":1,"m":{"a":1,"b":2}}`, "x: m is 2 (or so many), want 0 to 1"},
+		{`{"n":1,"r":[]}`, "x: r is an array"},
+		{`{"n":1,"l":[{"x":0},{}]}`, "x: l[1]: x is not there"},
+		{`{"n":1,"l":[{"x":10}]}`, "x: l[0]: x is 10 (or so many), want 0 to 9"},
+		{`{"n":1,"l":[{"x":1},{"x":1},{"x":1}]}`, "x: l is 3 (or so many), want 0 to 2"},
+	}
+	for _, test := range tests {
+		t.Run(test.text, func(t *testing.T) {
+			f := findings{seen: map[string]bool{}}
+			f.declares("x", fields, []byte(test.text))
+			got := strings.Join(f.problems, "\n")
+			if (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}
