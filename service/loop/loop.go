@@ -3,7 +3,6 @@ package loop
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,6 +202,3 @@ func (l *Loop) closeDescriptors() {
 		*fd = -1
 	}
 }
-
-// processors is asked once per held spell, since it takes the scheduler's lock.
-func processors() int { return runtime.GOMAXPROCS(0) }

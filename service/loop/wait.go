@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -23,9 +24,10 @@ func (l *Loop) wait() (int, error) {
 	return n, err
 }
 
-// mayHold says whether nothing but descriptors is expected to end the next wait.
+// mayHold says whether nothing but descriptors is expected to end the next wait. The number of processors is asked each time, since it follows the
+// limits of the daemon's cgroup; that costs some 20 ns.
 func (l *Loop) mayHold() bool {
-	return l.traffic && l.hold && l.busy == 0 && !l.timerWithin(holdMSec*time.Millisecond) && processors() >= 2
+	return l.traffic && l.hold && l.busy == 0 && !l.timerWithin(holdMSec*time.Millisecond) && runtime.GOMAXPROCS(0) >= 2
 }
 
 // heldWait keeps its processor, so it may not last; see the package comment. epoll_pwait is there on every architecture, epoll_wait is not.
