@@ -254,7 +254,7 @@ func (s *Server) keepAlive() {
 		if err := notify.Watchdog(); err != nil {
 			s.log.Warn("cannot notify the service manager", "error", err)
 		}
-		s.loop.After(interval/2, ping)
+		s.loop.After(interval, ping)
 	}
 	ping()
 }
