@@ -50,7 +50,7 @@ func (f *findings) call(b *bench, c Call) {
 	}
 	b.recorder.Reset()
 	reply, err := b.run(c)
-	f.answer(c, m, reply, err)
+	f.answer(c.String(), c, m, reply, err)
 	if err == nil && m.Watches {
 		f.events(b, c, m)
 	}
@@ -65,16 +65,16 @@ func (f *findings) call(b *bench, c Call) {
 }
 
 // answer compares what came back with what the harness and the declarations say.
-func (f *findings) answer(c Call, m *hal.Method, reply []byte, err error) {
+func (f *findings) answer(where string, c Call, m *hal.Method, reply []byte, err error) {
 	var refusal hal.Refusal
 	switch {
 	case err == nil && c.Refusal != "":
-		f.add("%s: it is carried out, want it refused as %s", c, c.Refusal)
+		f.add("%s: it is carried out, want it refused as %s", where, c.Refusal)
 	case err == nil:
-		f.declares(c.String(), m.Out, reply)
+		f.declares(where, m.Out, reply)
 	case errors.As(err, &refusal) && refusal.ErrorName() == c.Refusal:
 	default:
-		f.add("%s: %v", c, err)
+		f.add("%s: %v", where, err)
 	}
 }
 

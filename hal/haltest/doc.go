@@ -33,7 +33,7 @@
 //     given twice is refused as InvalidParameter with its path, and the kernel is not touched; the least and the greatest value are taken.
 //   - faults when opening, in a call, when closing: each single call of the kernel fails once with EIO, ENODEV, EBUSY and EACCES. Hardware breaks at the worst place. Nothing may panic, no
 //     descriptor, timer or goroutine may stay behind, and a caller must not be told that it worked: where a write failed, or any call of a method that observes, the answer is an error, and
-//     ENODEV and EBUSY are DeviceGone and Busy.
+//     ENODEV and EBUSY are DeviceGone and Busy. After an EIO that has passed, the same call works again.
 //   - close: a class that is closed, twice even, with watches running, lets go of every descriptor, timer and goroutine, and never touches the kernel again. The
 //     server closes classes while connections still end.
 package haltest

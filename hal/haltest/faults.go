@@ -13,54 +13,94 @@ import (
 // errnos are what injected faults answer.
 var errnos = []syscall.Errno{syscall.EIO, syscall.ENODEV, syscall.EBUSY, syscall.EACCES}
 
-// inject lets the n-th call of the kernel fail, for each n up to what a run without a fault takes and for each errno, each time on a class and a kernel of its own.
-// prepare begins on a whole kernel; do is what is done while it is broken.
-func (f *findings) inject(where string, prepare func(*bench) error, do func(b *bench, failing string) error) {
-	n := f.broken(where, prepare, do, 0, 0)
+// fault is one call of the kernel that fails; the zero value is none.
+type fault struct {
+	at    int
+	errno syscall.Errno
+}
+
+func (x fault) String() string {
+	if x.at == 0 {
+		return "without a fault"
+	}
+	return fmt.Sprintf("call %d of the kernel failing with %s", x.at, hal.SystemError(x.errno).ErrnoName.Value)
+}
+
+// experiment is what is done on a kernel of its own while one of its calls fails.
+type experiment struct {
+	name    string
+	prepare func(*bench) error        // on a whole kernel
+	broken  func(*bench, fault) error // while the kernel is broken
+	after   func(*bench, fault) error // when it is whole again; may be nil
+}
+
+// inject makes an experiment without a fault, and then with each call that this took failing, with each errno.
+func (f *findings) inject(x experiment) {
+	n := f.run(x, fault{})
 	for at := 1; at <= n; at++ {
 		for _, errno := range errnos {
-			f.broken(where, prepare, do, at, errno)
+			f.run(x, fault{at, errno})
 		}
 	}
 }
 
-// broken makes one run and gives the number of calls that it made while it might have been broken.
-func (f *findings) broken(where string, prepare func(*bench) error, do func(*bench, string) error, at int, errno syscall.Errno) (count int) {
+// run makes an experiment once, closes the class and looks for what is left. It gives the number of calls while the kernel was broken.
+func (f *findings) run(x experiment, broken fault) (count int) {
 	b := newBench(f.open())
 	defer b.end()
 	b.recorder.brief = true
-	failing := "without a fault"
-	if at > 0 {
-		failing = fmt.Sprintf("call %d of the kernel failing with %s", at, hal.SystemError(errno).ErrnoName.Value)
-	}
-	if err := prepare(b); err != nil {
+	where := fmt.Sprintf("%s, %s", x.name, broken)
+	if err := x.prepare(b); err != nil {
 		f.add("%s: %v", where, err)
 		return 0
 	}
-	b.faulty.Arm(at, errno)
-	err := do(b, failing)
+	b.faulty.Arm(broken.at, broken.errno)
+	err := x.broken(b, broken)
 	count = b.faulty.Count()
 	b.faulty.Arm(0, 0)
+	if err == nil && x.after != nil {
+		err = x.after(b, broken)
+	}
 	if isPanic(err) {
-		f.add("%s, %s: %v", where, failing, err)
+		f.add("%s: %v", where, err)
 	}
 	if err := b.closeClass(); err != nil {
-		f.add("%s, %s: cannot close the class: %v", where, failing, err)
+		f.add("%s: cannot close the class: %v", where, err)
 	}
 	if left := b.left(); len(left) > 0 {
-		f.add("%s, %s, leaves behind: %s", where, failing, strings.Join(left, ", "))
+		f.add("%s, leaves behind: %s", where, strings.Join(left, ", "))
 	}
 	return count
 }
 
 // faultsOpening: the class may open without what failed, or refuse to, but leaves nothing behind.
 func faultsOpening(f *findings) {
-	f.inject("opening", func(*bench) error { return nil }, func(b *bench, failing string) error {
-		err := b.openClass()
-		if err == nil {
-			err = b.pass()
-		}
-		return err
+	f.inject(experiment{
+		name:    "opening",
+		prepare: func(*bench) error { return nil },
+		broken: func(b *bench, _ fault) error {
+			if err := b.openClass(); err != nil {
+				return err
+			}
+			return b.pass()
+		},
+	})
+}
+
+// faultsClosing breaks the kernel while the class closes, after each call of the harness.
+func faultsClosing(f *findings) {
+	f.inject(experiment{
+		name: "closing",
+		prepare: func(b *bench) error {
+			if err := b.openClass(); err != nil {
+				return err
+			}
+			for _, c := range b.harness.Calls {
+				_, _ = b.run(c)
+			}
+			return nil
+		},
+		broken: func(b *bench, _ fault) error { return b.closeClass() },
 	})
 }
 
@@ -71,39 +111,48 @@ func faultsCalling(f *findings) {
 		h.Close()
 	}
 	for _, c := range h.Calls {
-		f.inject(c.String(), (*bench).openClass, func(b *bench, failing string) error {
-			m := b.method(c.Method)
-			if m == nil {
-				return nil // the check of calls says it
-			}
-			return f.faultyCall(b, c, m, failing)
+		f.inject(experiment{
+			name:    c.String(),
+			prepare: (*bench).openClass,
+			broken:  func(b *bench, broken fault) error { return f.faultyCall(b, c, broken) },
+			after:   func(b *bench, broken fault) error { return f.recovers(b, c, broken) },
 		})
 	}
 }
 
-// faultyCall makes the call and looks at its answer, then goes on as a client would.
-func (f *findings) faultyCall(b *bench, c Call, m *hal.Method, failing string) error {
+// faultyCall makes the call and looks at its answer, then goes on as a client would. A method that is not there is found by the check of calls.
+func (f *findings) faultyCall(b *bench, c Call, broken fault) error {
+	m := b.method(c.Method)
+	if m == nil {
+		return nil
+	}
 	reply, err := b.run(c)
 	if isPanic(err) {
 		return err
 	}
 	op := b.faulty.Failed()
-	where := fmt.Sprintf("%s, %s (%s)", c, failing, op)
+	where := fmt.Sprintf("%s, %s (%s)", c, broken, op)
 	if op != "" && op != Close {
-		f.told(where, c, m, op, err, b.faulty.errno)
+		f.told(where, c, m, op, err, broken.errno)
 	}
 	f.answered(where, m, reply, err)
 	if m.Watches {
-		_, session, err := b.watch(c)
-		if isPanic(err) {
-			return err
-		}
-		if err := b.pass(); err != nil {
-			return err
-		}
-		if session != nil {
-			session.Stop()
-		}
+		return f.watchOn(b, c)
+	}
+	return b.pass()
+}
+
+// watchOn watches for a while. Only a panic is an error: what failed may end the watch.
+func (f *findings) watchOn(b *bench, c Call) error {
+	_, session, err := b.watch(c)
+	if isPanic(err) {
+		return err
+	}
+	if err := b.pass(); err != nil {
+		return err
+	}
+	if session != nil {
+		session.Stop()
 	}
 	return b.pass()
 }
@@ -146,15 +195,13 @@ func (f *findings) answered(where string, m *hal.Method, reply []byte, err error
 	}
 }
 
-// faultsClosing breaks the kernel while the class closes, after each call of the harness.
-func faultsClosing(f *findings) {
-	f.inject("closing", func(b *bench) error {
-		if err := b.openClass(); err != nil {
-			return err
-		}
-		for _, c := range b.harness.Calls {
-			_, _ = b.run(c)
-		}
+// recovers expects that the same call is carried out once the kernel is whole again. A device that was gone or busy may need more.
+func (f *findings) recovers(b *bench, c Call, broken fault) error {
+	m := b.method(c.Method)
+	if m == nil || broken.errno != syscall.EIO {
 		return nil
-	}, func(b *bench, _ string) error { return b.closeClass() })
+	}
+	reply, err := b.run(c)
+	f.answer(fmt.Sprintf("%s, after %s", c, broken), c, m, reply, err)
+	return nil
 }

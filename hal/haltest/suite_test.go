@@ -90,6 +90,7 @@ func TestChecksFind(t *testing.T) {
 		{"faults in a call", "panic", flaws{panicsLate: true}, `Set {"lamp":"hall","level":7}, call 1 of the kernel failing with EIO: panic: an error`},
 		{"faults in a call", "panic on a worker", flaws{panicsLate: true, slow: true}, `a job panicked: an error`},
 		{"faults in a call", "panic in the second of several", flaws{panicsLate: true}, `SetMany {"lamps":["yard","hall"],"level":7}, call 2 of the kernel failing with EBUSY: panic`},
+		{"faults in a call", "device that stays broken", flaws{sticks: true}, `Set {"lamp":"hall","level":7}, after call 1 of the kernel failing with EIO: the device is busy`},
 
 		{"faults when closing", "closing leaves a timer", flaws{leavesTimer: true}, "leaves behind: 1 timers"},
 

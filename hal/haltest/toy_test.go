@@ -100,16 +100,16 @@ type toy struct {
 
 // flaws are what the suite has to find.
 type flaws struct {
-	name, doc, methodDoc, fieldDoc, nestedDoc, tableDoc, keyDoc        string // what stands there instead
-	fieldName, unitName, enumValue, twice, methodName                  string
-	verb                                                               hal.Verb
-	unit                                                               hal.Unit
-	device                                                             string
-	lax, tight, panics, slow, alias, badID, twoIDs, nosy, sneaky       bool
-	wrongResult, extraResult, missingResult, observerWrites, fails     bool
-	leaks, swallowsWrite, swallowsRead, plainErrors, vague, panicsLate bool
-	leavesTimer, leavesGoroutine, leavesDescriptor, leavesPoll         bool
-	closesOnce, touchesLater, noClass, panicsOpening                   bool
+	name, doc, methodDoc, fieldDoc, nestedDoc, tableDoc, keyDoc                string // what stands there instead
+	fieldName, unitName, enumValue, twice, methodName                          string
+	verb                                                                       hal.Verb
+	unit                                                                       hal.Unit
+	device                                                                     string
+	lax, tight, panics, slow, alias, badID, twoIDs, nosy, sneaky               bool
+	wrongResult, extraResult, missingResult, observerWrites, fails             bool
+	leaks, swallowsWrite, swallowsRead, plainErrors, vague, panicsLate, sticks bool
+	leavesTimer, leavesGoroutine, leavesDescriptor, leavesPoll                 bool
+	closesOnce, touchesLater, noClass, panicsOpening                           bool
 }
 
 type lamp struct {
@@ -118,6 +118,7 @@ type lamp struct {
 	fd      int
 	changes hal.Feed[int64]
 	stop    func()
+	stuck   bool
 }
 
 func (l *lamp) ID() string { return l.id }
@@ -420,7 +421,11 @@ func (y *toy) get(l *lamp, _ *hal.None, out *result) (err error) {
 }
 
 func (y *toy) set(l *lamp, in *level, _ *hal.None) error {
+	if l.stuck {
+		return hal.BusyDevice("Lamp", l.id, "")
+	}
 	err := l.write(in.Level)
+	l.stuck = err != nil && y.wrong.sticks
 	if y.wrong.swallowsWrite {
 		return nil
 	}
