@@ -107,7 +107,7 @@ func (b *board) begin() {
 		if l.setup.direction != directionOutput {
 			continue
 		}
-		if err := l.hold(l.setup.output.AtStart(b.env.FirstStart)); err != nil {
+		if err := l.hold(&l.setup, l.setup.output.AtStart(b.env.FirstStart)); err != nil {
 			b.env.Log.Warn("cannot hold an output", "line", l.id, "where", l.where, "err", l.refuse(err))
 		}
 	}
@@ -118,7 +118,7 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 		hal.On(lines, hal.Observe, "Get", "Reads a line, as it is.", (*Line).getValue),
 		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
 		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
-		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).setOpposite),
+		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
 			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),
 	}
@@ -137,9 +137,13 @@ func (l *Line) getValue(_ *hal.None, out *value) (err error) {
 	return nil
 }
 
-func (l *Line) setValue(in *value, _ *hal.None) error { return l.set(in.Value) }
+func (l *Line) setValue(in *value, _ *hal.None) error {
+	return l.drive(func(int64) int64 { return in.Value })
+}
 
-func (l *Line) setOpposite(_ *hal.None, _ *hal.None) error { return l.toggle() }
+func (l *Line) toggle(_ *hal.None, _ *hal.None) error {
+	return l.drive(func(before int64) int64 { return 1 - before })
+}
 
 type values struct{ Values map[string]int64 }
 

@@ -12,7 +12,6 @@ package gpio
 import (
 	"errors"
 	"strconv"
-	"sync"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
@@ -28,13 +27,13 @@ type Line struct {
 	id    string
 	env   *hal.Env
 	where string // file and line of board.toml; "" for a line that it does not name
-	setup setup
 
-	mu     sync.Mutex // guards what follows: GetMany may read lines of several chips on one worker
-	held   *request   // nil while nobody holds the line
-	output bool       // held is an output, and stays
-	driven int64      // what an output was set to
-	seen   int64      // what was read last
+	guard  hal.Guard // of what follows: GetMany may read lines of several chips on one worker
+	setup  setup
+	held   *request // nil while nobody holds the line
+	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
+	driven int64    // what an output was set to
+	seen   int64    // what was read last
 
 	watching // what its watchers know
 }
@@ -50,24 +49,18 @@ func (l *Line) Declaration() string {
 	return hal.Declaration("gpio", l.id, hal.TextKey("chip", l.chip.spec), hal.Key{Name: "line", Value: strconv.Itoa(int(l.offset))})
 }
 
-// hold requests a declared output and drives a value; without one the line goes on with what it has, and makes no edge.
-func (l *Line) hold(value hal.Opt[int64]) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.holdLocked(value)
-}
-
-func (l *Line) holdLocked(value hal.Opt[int64]) error {
-	config := l.setup.asIs()
+// hold requests the line as an output and drives a value; without one the line goes on with what it has, and makes no edge.
+func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
+	config := s.asIs()
 	if value.Set {
-		config = output(l.setup.flags, value.Value)
+		config = output(s.flags, value.Value)
 	}
 	r, err := l.chip.request(l.offset, config)
 	if err != nil {
 		return err
 	}
 	if !value.Set {
-		if value.Value, err = l.adopt(r); err != nil {
+		if value.Value, err = adopt(r, s.flags); err != nil {
 			r.close()
 			return err
 		}
@@ -77,39 +70,40 @@ func (l *Line) holdLocked(value hal.Opt[int64]) error {
 }
 
 // adopt makes a line that was requested as it is an output of the value that it has.
-func (l *Line) adopt(r *request) (int64, error) {
+func adopt(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 	value, err := r.get()
 	if err != nil {
 		return 0, err
 	}
-	return value, r.configure(output(l.setup.flags, value))
+	return value, r.configure(output(flags, value))
 }
 
 // read reads the line, which may be any.
 func (l *Line) read() (value int64, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := l.held
-	if r == nil {
-		if r, err = l.chip.request(l.offset, l.setup.toRead()); err != nil {
-			return 0, err
+	err = l.guard.Do(func() (err error) {
+		r := l.held
+		if r == nil {
+			if r, err = l.chip.request(l.offset, l.setup.toRead()); err != nil {
+				return err
+			}
+			defer r.close()
 		}
-		defer r.close()
-	}
-	if value, err = r.get(); err == nil {
+		value, err = r.get()
 		l.seen = value
-	}
+		return err
+	})
 	return value, err
 }
 
-// set drives an output. It is one system call and does not allocate.
-func (l *Line) set(value int64) error {
-	if l.setup.direction != directionOutput {
-		return &hal.NotSupported{Feature: directionOutput}
-	}
-	l.mu.Lock()
-	changed, err := l.setLocked(value)
-	l.mu.Unlock()
+// drive sets an output to what follows on the value that it was set to. For a line that is held it is one system call, and does not allocate.
+func (l *Line) drive(next func(before int64) int64) error {
+	var value int64
+	changed := false
+	err := l.guard.Do(func() (err error) {
+		value = next(l.driven)
+		changed, err = l.set(value)
+		return err
+	})
 	if err != nil {
 		return l.refuse(err)
 	}
@@ -119,10 +113,13 @@ func (l *Line) set(value int64) error {
 	return nil
 }
 
-// setLocked requests the line first, where somebody else had it when Halberd started.
-func (l *Line) setLocked(value int64) (changed bool, err error) {
-	if !l.output {
-		return true, l.holdLocked(hal.Some(value))
+// set requests the line first, where somebody else had it when Halberd started.
+func (l *Line) set(value int64) (changed bool, err error) {
+	switch {
+	case l.setup.direction != directionOutput:
+		return false, &hal.NotSupported{Feature: directionOutput}
+	case !l.output:
+		return true, l.hold(&l.setup, hal.Some(value))
 	}
 	if err := l.held.set(value); err != nil {
 		return false, err
@@ -130,14 +127,6 @@ func (l *Line) setLocked(value int64) (changed bool, err error) {
 	changed = l.driven != value
 	l.driven = value
 	return changed, nil
-}
-
-// toggle sets an output to the opposite of what it was set to.
-func (l *Line) toggle() error {
-	l.mu.Lock()
-	value := 1 - l.driven
-	l.mu.Unlock()
-	return l.set(value)
 }
 
 // refuse turns an error into the refusal that the contract has for it. For a line that somebody else has, it asks the kernel who.
@@ -154,11 +143,13 @@ func (l *Line) refuse(err error) error {
 
 // close lets go of the line.
 func (l *Line) close() {
+	l.ended = true
+	l.rest()
 	l.leave()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held != nil {
-		l.held.close()
-		l.held, l.output = nil, false
-	}
+	l.guard.Close(l.chip.bus, func() {
+		if l.held != nil {
+			l.held.close()
+			l.held, l.output = nil, false
+		}
+	})
 }

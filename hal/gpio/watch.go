@@ -2,6 +2,7 @@ package gpio
 
 import (
 	"errors"
+	"time"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ type watching struct {
 	feed      hal.Feed[change]
 	following bool     // edges are asked for, or will be once a worker comes to it
 	polled    *request // whose events the loop waits for
+	ended     bool     // the class is closed
+	retry     func()   // stops the timer of letGo
 }
 
 // watch calls f for every change from now on. All watchers share one request.
@@ -62,33 +65,45 @@ func (l *Line) follow() error {
 	}
 	var e edges
 	var err error
-	return l.env.Loop.Submit(l.chip.bus, func() { e, err = l.acquire() }, func() {
-		if err == nil {
-			err = l.poll(e)
-		}
-		if err != nil {
-			l.end(err)
-		} else if !l.feed.Watched() {
-			l.leave()
-		}
-	})
+	return l.env.Loop.Submit(l.chip.bus, func() { e, err = l.acquire() }, func() { l.acquired(e, err) })
+}
+
+// acquired goes on where a worker asked for edges.
+func (l *Line) acquired(e edges, err error) {
+	if l.ended {
+		return
+	}
+	if err == nil {
+		err = l.poll(e)
+	}
+	if err != nil {
+		l.end(err)
+	} else if !l.feed.Watched() {
+		l.leave()
+	}
 }
 
 // acquire requests the edges of an input. An output is never made an input only because somebody watches: of it, only what Halberd sets is reported.
-func (l *Line) acquire() (edges, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.output {
-		return edges{}, nil
+func (l *Line) acquire() (e edges, err error) {
+	err = l.guard.Do(func() error {
+		e, err = l.edges()
+		return err
+	})
+	return e, l.refuse(err)
+}
+
+func (l *Line) edges() (edges, error) {
+	isInput, err := l.isInput()
+	if err != nil || !isInput || l.output {
+		return edges{}, err
 	}
-	if l.held == nil {
-		isInput, err := l.isInput()
-		if err != nil || !isInput {
-			return edges{}, err
-		}
-		if l.held, err = l.chip.request(l.offset, l.setup.toWatch()); err != nil {
-			return edges{}, l.refuseEdges(err)
-		}
+	if l.held != nil { // it was an output until Configure made it an input
+		err = l.held.configure(l.setup.toWatch())
+	} else {
+		l.held, err = l.chip.request(l.offset, l.setup.toWatch())
+	}
+	if err != nil {
+		return edges{}, l.withoutEdges(err)
 	}
 	value, err := l.held.get()
 	e := edges{l.held, value, value != l.seen}
@@ -103,13 +118,13 @@ func (l *Line) isInput() (bool, error) {
 	}
 	info, err := l.chip.info(l.offset)
 	if err != nil {
-		return false, l.refuse(err)
+		return false, err
 	}
 	return !info.Flags.IsOutput(), nil
 }
 
-// refuseEdges tells a chip without interrupts from one that is gone: up to Linux 5.13 both are ENODEV.
-func (l *Line) refuseEdges(err error) error {
+// withoutEdges tells a chip without interrupts from one that is gone: up to Linux 5.13 both are ENODEV.
+func (l *Line) withoutEdges(err error) error {
 	none := errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)
 	if errors.Is(err, unix.ENODEV) {
 		_, gone := l.chip.info(l.offset)
@@ -118,7 +133,7 @@ func (l *Line) refuseEdges(err error) error {
 	if none {
 		return &hal.NotSupported{Feature: "edge"}
 	}
-	return l.refuse(err)
+	return err
 }
 
 // poll waits for edges.
@@ -130,7 +145,6 @@ func (l *Line) poll(e edges) error {
 		l.feed.Publish(change{value: e.value})
 	}
 	if err := l.env.Loop.Poll(e.request.fd, l.ready); err != nil {
-		l.release(e.request)
 		return err
 	}
 	l.polled = e.request
@@ -174,25 +188,42 @@ func (l *Line) end(err error) {
 // leave ends the waiting for edges, and lets go of the request that was made for it.
 func (l *Line) leave() {
 	l.following = false
-	if l.polled == nil {
-		return
+	if l.polled != nil {
+		l.env.Loop.Unpoll(l.polled.fd)
+		l.polled = nil
 	}
-	r := l.polled
-	l.polled = nil
-	l.env.Loop.Unpoll(r.fd)
-	if l.chip.bus == "" || l.env.Loop.Submit(l.chip.bus, func() { l.release(r) }, func() {}) != nil {
-		l.release(r)
+	l.letGo()
+}
+
+// letGo releases the line, on its bus's worker where it has one. A worker that has too much to do is tried again: the loop itself never waits for a bus.
+func (l *Line) letGo() {
+	switch {
+	case l.ended || l.following:
+	case l.chip.bus == "":
+		l.release()
+	case l.env.Loop.Submit(l.chip.bus, l.release, func() {}) != nil:
+		l.rest()
+		l.retry = l.env.Loop.After(time.Second, l.letGo)
+	}
+}
+
+// rest stops the timer of letGo.
+func (l *Line) rest() {
+	if l.retry != nil {
+		l.retry()
+		l.retry = nil
 	}
 }
 
 // release lets go of a request that was made for watching.
-func (l *Line) release(r *request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held == r {
-		l.held = nil
-		r.close()
-	}
+func (l *Line) release() {
+	_ = l.guard.Do(func() error {
+		if l.held != nil && !l.output {
+			l.held.close()
+			l.held = nil
+		}
+		return nil
+	})
 }
 
 // report tells the watchers what was set, from the goroutine that did it.

@@ -110,9 +110,9 @@ func openNamed(env *hal.Env, name string, e *hal.Entry) (*LED, error) {
 
 // begin writes the value for the start, if there is one.
 func (d *LED) begin(first bool) error {
-	for key, v := range map[string]hal.Opt[int64]{"initial": d.output.Initial, "safe": d.output.Safe} {
+	for _, v := range []hal.Opt[int64]{d.output.Initial, d.output.Safe} {
 		if v.Set && v.Value > d.max {
-			return fmt.Errorf("%s: led.%s: %s = %d is more than the light's greatest brightness, %d", d.where, d.id, key, v.Value, d.max)
+			return fmt.Errorf("%s: led.%s: %d is more than the light's greatest brightness, %d", d.where, d.id, v.Value, d.max)
 		}
 	}
 	if v := d.output.AtStart(first); v.Set {
@@ -152,10 +152,7 @@ func (r *getOut) Fields(f *hal.Fields) {
 
 func (d *LED) get(_ *hal.None, out *getOut) (err error) {
 	out.MaxBrightness = d.max
-	if out.Triggers, out.Trigger, err = d.triggers(); err == nil {
-		out.Brightness, err = d.brightness.ReadInt()
-	}
-	if err == nil {
+	if out.Brightness, out.Triggers, out.Trigger, err = d.look(); err == nil {
 		d.report(state{out.Brightness, out.Trigger})
 	}
 	return hal.Refuse(class, d.id, err)
@@ -171,7 +168,7 @@ func (d *LED) set(in *setIn, _ *hal.None) error {
 	if in.Brightness > d.max {
 		return &hal.OutOfRange{Parameter: "brightness", Maximum: d.max}
 	}
-	if err := d.steady(in.Brightness); err != nil {
+	if err := d.guard.Do(func() error { return d.steady(in.Brightness) }); err != nil {
 		return hal.Refuse(class, d.id, err)
 	}
 	d.report(state{in.Brightness, noTrigger})
@@ -188,7 +185,9 @@ func (p *blinkIn) Fields(f *hal.Fields) {
 	f.IntIn("offMSec", &p.Off, 1, longest, hal.Milliseconds, "How long it is off.")
 }
 
-func (d *LED) setBlink(in *blinkIn, _ *hal.None) error { return d.changed(d.blink(in.On, in.Off)) }
+func (d *LED) setBlink(in *blinkIn, _ *hal.None) error {
+	return d.changed(func() error { return d.blink(in.On, in.Off) })
+}
 
 type triggerIn struct{ Trigger string }
 
@@ -196,7 +195,9 @@ func (p *triggerIn) Fields(f *hal.Fields) {
 	f.Text("trigger", &p.Trigger, "One of the triggers that Get lists.")
 }
 
-func (d *LED) setTrigger(in *triggerIn, _ *hal.None) error { return d.changed(d.start(in.Trigger)) }
+func (d *LED) setTrigger(in *triggerIn, _ *hal.None) error {
+	return d.changed(func() error { return d.start(in.Trigger) })
+}
 
 type colorIn struct{ Colors map[string]int64 }
 
@@ -208,8 +209,9 @@ func (d *LED) setColor(in *colorIn, _ *hal.None) error {
 	return hal.Refuse(class, d.id, d.paint(in.Colors))
 }
 
-// changed reads the state again after a change of the trigger, and tells the watchers.
-func (d *LED) changed(err error) error {
+// changed changes the trigger, reads the state again and tells the watchers.
+func (d *LED) changed(do func() error) error {
+	err := d.guard.Do(do)
 	if now, unread := d.read(); unread == nil {
 		d.report(now)
 	}

@@ -32,6 +32,7 @@ type LED struct {
 	max          int64
 	output       hal.Output
 
+	guard      hal.Guard // of what follows
 	brightness *sysfs.Attribute
 	trigger    *sysfs.Attribute // nil where the kernel is built without triggers
 	intensity  *sysfs.Attribute // nil for one colour
@@ -102,10 +103,13 @@ func (d *LED) openColors() error {
 }
 
 func (d *LED) close() {
+	d.ended = true
 	d.rest()
-	d.brightness.Close()
-	d.trigger.Close()
-	d.intensity.Close()
+	d.guard.Close(d.bus, func() {
+		d.brightness.Close()
+		d.trigger.Close()
+		d.intensity.Close()
+	})
 }
 
 // triggers reads which triggers there are, and the one that is active.
@@ -199,12 +203,19 @@ func (d *LED) paint(colors map[string]int64) error {
 	return d.intensity.WriteText(strings.Join(all, " "))
 }
 
+// look reads all there is to know.
+func (d *LED) look() (brightness int64, triggers []string, active string, err error) {
+	err = d.guard.Do(func() (err error) {
+		if triggers, active, err = d.triggers(); err == nil {
+			brightness, err = d.brightness.ReadInt()
+		}
+		return err
+	})
+	return brightness, triggers, active, err
+}
+
 // read reads the state.
 func (d *LED) read() (state, error) {
-	_, active, err := d.triggers()
-	if err != nil {
-		return state{}, err
-	}
-	brightness, err := d.brightness.ReadInt()
+	brightness, _, active, err := d.look()
 	return state{brightness, active}, err
 }

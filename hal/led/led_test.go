@@ -164,7 +164,7 @@ func TestBoardErrors(t *testing.T) {
 		entries    []string
 	}{
 		{"one light twice", "board.toml:2: led.B: front:white is led.A already, at board.toml:1", []string{`{"name":"front:white"}`, `{"name":"front:white"}`}},
-		{"too bright", "board.toml:1: led.A: safe = 256 is more than the light's greatest brightness, 255", []string{`{"name":"front:white","safe":256}`}},
+		{"too bright", "board.toml:1: led.A: 256 is more than the light's greatest brightness, 255", []string{`{"name":"front:white","safe":256}`}},
 		{"safe without a value", `board.toml:1: led.A: on-release = "safe" needs a value for safe`, []string{`{"name":"front:white","on-release":"safe"}`}},
 		{"path", `board.toml:1: led.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
 	} {

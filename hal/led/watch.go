@@ -23,6 +23,8 @@ type watching struct {
 	feed hal.Feed[change]
 	seen state
 	stop func() // of the timer; nil while nobody watches
+
+	ended bool // the class is closed
 }
 
 // report tells the watchers what was set or read, from the goroutine that did it.
@@ -84,7 +86,7 @@ func (d *LED) sample() {
 // took looks at what was read. A reading that failed is left out, unless the light is gone.
 func (d *LED) took(now state, err error) {
 	switch {
-	case d.stop == nil:
+	case d.ended || d.stop == nil:
 		return // nobody watches any more
 	case errors.Is(err, unix.ENODEV):
 		d.feed.Publish(change{err: hal.GoneDevice(class, d.id)})

@@ -164,14 +164,16 @@ func (r *getOut) Fields(f *hal.Fields) {
 }
 
 func (s *Sensor) get(_ *hal.None, out *getOut) error {
-	return hal.Refuse(class, s.id, s.fill(out))
+	out.Unit, out.Label = s.unit, hal.Opt[string]{Value: s.label, Set: s.label != ""}
+	var err error
+	if out.Value, err = s.measure(); err == nil {
+		err = s.guard.Do(func() error { return s.fill(out) })
+	}
+	return hal.Refuse(class, s.id, err)
 }
 
+// fill reads the limits.
 func (s *Sensor) fill(out *getOut) (err error) {
-	if out.Value, err = s.measure(); err != nil {
-		return err
-	}
-	out.Unit, out.Label = s.unit, hal.Opt[string]{Value: s.label, Set: s.label != ""}
 	if err := s.openLimits(); err != nil || s.limits == nil {
 		return err
 	}
@@ -186,8 +188,11 @@ func (s *Sensor) fill(out *getOut) (err error) {
 }
 
 // measure reads, and remembers what was read for watches that begin.
-func (s *Sensor) measure() (int64, error) {
-	value, err := s.read()
+func (s *Sensor) measure() (value int64, err error) {
+	err = s.guard.Do(func() error {
+		value, err = s.read()
+		return err
+	})
 	if err == nil {
 		s.watched.last.Store(value)
 	}

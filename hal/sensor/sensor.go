@@ -25,11 +25,13 @@ type Sensor struct {
 	env *hal.Env
 	found
 
-	raw     *sysfs.Attribute
 	offset  decimal // added to what is read
 	scale   decimal // and then multiplied
-	limits  *limits // nil until they are asked for, and always where there are none
 	watched watched
+
+	guard  hal.Guard // of what follows
+	raw    *sysfs.Attribute
+	limits *limits // nil until they are asked for, and always where there are none
 }
 
 // ID is the name in board.toml, else one made of the kernel's names.
@@ -84,8 +86,10 @@ func (s *Sensor) close() {
 	for w := range s.watched.running {
 		w.end()
 	}
-	s.raw.Close()
-	s.limits.close()
+	s.guard.Close(s.bus, func() {
+		s.raw.Close()
+		s.limits.close()
+	})
 }
 
 // read measures, which may wait for the hardware.
