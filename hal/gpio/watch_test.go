@@ -3,6 +3,7 @@ package gpio
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
@@ -202,6 +203,63 @@ func TestCloseLeavesNothing(t *testing.T) {
 	k := bench()
 	b := simtest.Open(t, Driver(), k, false, declare("pump", pump+`}`))
 	b.Watch("Watch", `{"lines":["pump","BUTTON","FAR_IN"]}`)
+	b.Close()
+	b.Loop.Turn()
+	if n := k.Opened(); n != 0 {
+		t.Errorf("%d descriptors are left open", n)
+	}
+	if n := b.Loop.Polled(); n != 0 {
+		t.Errorf("%d descriptors are polled", n)
+	}
+}
+
+// A worker that is full when the last watcher leaves lets go of the line later.
+func TestLettingGoWithABusyWorker(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	w := b.Watch("Watch", `{"lines":["FAR_IN"]}`)
+	w.Events()
+	b.Loop.Full = true
+	w.Stop()
+	b.Loop.Advance(5 * time.Second)
+	if held, _ := k.Consumer("FAR_IN"); held != "halberd" {
+		t.Errorf("the line is with %q, and nobody could let go of it", held)
+	}
+	b.Loop.Full = false
+	b.Loop.Advance(time.Second)
+	if held, _ := k.Consumer("FAR_IN"); held != "" {
+		t.Errorf("the line is still with %q", held)
+	}
+	if n := b.Loop.Timers(); n != 0 {
+		t.Errorf("%d timers are left", n)
+	}
+}
+
+func TestWatchAgainBeforeTheWorkerLetGo(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	b.Watch("Watch", `{"lines":["FAR_IN"]}`).Stop()
+	b.Loop.Full = true
+	b.Loop.Turn()
+	b.Loop.Full = false
+	w := b.Watch("Watch", `{"lines":["FAR_IN"]}`)
+	w.Events()
+	b.Loop.Advance(5 * time.Second)
+	k.Pull("FAR_IN", 1)
+	expect(t, w, `{"line":"FAR_IN","value":1,"edge":"rising"}`)
+}
+
+func TestCloseWhileAWorkerAsksForEdges(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	b.Loop.Inline = true
+	permitted, _, err := b.Permit("Watch", `{"lines":["FAR_IN"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := permitted.Watch(&eager{b: b, k: k}); err != nil {
+		t.Fatal(err)
+	}
 	b.Close()
 	b.Loop.Turn()
 	if n := k.Opened(); n != 0 {
