@@ -119,6 +119,8 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
 		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
 		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
+		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
+			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
 			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),
 	}

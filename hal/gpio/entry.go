@@ -14,6 +14,9 @@ const (
 	directionOutput = "output"
 )
 
+// maxDebounce is the longest period of debouncing that the kernel takes, in µs.
+const maxDebounce = math.MaxUint32
+
 // entry is a [gpio.ID] of board.toml.
 type entry struct {
 	Chip         string
@@ -28,11 +31,11 @@ type entry struct {
 func (e *entry) Fields(f *hal.Fields) {
 	f.Text("chip", &e.Chip, "The chip's label or name, or its path in /sys where labels repeat.")
 	f.NumberOrName("line", &e.Line, 0, math.MaxUint16, "The line's offset in its chip, or the kernel's name for the line.")
-	f.OptEnum("direction", &e.Direction, []string{directionInput, directionOutput}, "An output is requested at start. Without a direction the line is only read, as it is.")
+	f.OptEnum("direction", &e.Direction, directions, "An output is requested at start. Without a direction the line is only read, as it is.")
 	f.OptBool("active-low", &e.ActiveLow, "The value 1 is the low level.")
-	f.OptEnum("bias", &e.Bias, []string{"pull_up", "pull_down", "disabled"}, "The pull inside the chip; without it, it is left as it is.")
-	f.OptEnum("drive", &e.Drive, []string{"push_pull", "open_drain", "open_source"}, "How an output drives.")
-	f.OptIntIn("debounce-usec", &e.DebounceUSec, 1, math.MaxUint32, hal.Microseconds, "How long an input must be stable before a watch reports it.")
+	f.OptEnum("bias", &e.Bias, biases, "The pull inside the chip; without it, it is left as it is.")
+	f.OptEnum("drive", &e.Drive, drives, "How an output drives.")
+	f.OptIntIn("debounce-usec", &e.DebounceUSec, 1, maxDebounce, hal.Microseconds, "How long an input must be stable before a watch reports it.")
 	e.Output.Fields(f, 0, 1, hal.Unitless)
 }
 
@@ -61,11 +64,7 @@ type setup struct {
 }
 
 func (e *entry) setup() setup {
-	flag := map[string]gpiocdev.LineFlagV2{
-		"pull_up": gpiocdev.LineFlagV2BiasPullUp, "pull_down": gpiocdev.LineFlagV2BiasPullDown, "disabled": gpiocdev.LineFlagV2BiasDisabled,
-		"open_drain": gpiocdev.LineFlagV2OpenDrain, "open_source": gpiocdev.LineFlagV2OpenSource,
-	}
-	flags := flag[e.Bias.Value] | flag[e.Drive.Value]
+	flags := flagOf[e.Bias.Value] | flagOf[e.Drive.Value]
 	if e.ActiveLow.Value {
 		flags |= gpiocdev.LineFlagV2ActiveLow
 	}

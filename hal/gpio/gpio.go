@@ -12,6 +12,7 @@ package gpio
 import (
 	"errors"
 	"strconv"
+	"sync/atomic"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
@@ -33,9 +34,9 @@ type Line struct {
 	held   *request // nil while nobody holds the line
 	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
 	driven int64    // what an output was set to
-	seen   int64    // what was read last
 
-	watching // what its watchers know
+	seen     atomic.Int64 // what was read or told to watchers last
+	watching              // what its watchers know
 }
 
 // ID is the name in board.toml, else the kernel's, else that of the chip and the offset.
@@ -88,8 +89,9 @@ func (l *Line) read() (value int64, err error) {
 			}
 			defer r.close()
 		}
-		value, err = r.get()
-		l.seen = value
+		if value, err = r.get(); err == nil {
+			l.seen.Store(value)
+		}
 		return err
 	})
 	return value, err

@@ -106,9 +106,7 @@ func (l *Line) edges() (edges, error) {
 		return edges{}, l.withoutEdges(err)
 	}
 	value, err := l.held.get()
-	e := edges{l.held, value, value != l.seen}
-	l.seen = value
-	return e, err
+	return edges{l.held, value, l.seen.Swap(value) != value}, err
 }
 
 // isInput asks board.toml and then the kernel for the direction.
@@ -138,11 +136,11 @@ func (l *Line) withoutEdges(err error) error {
 
 // poll waits for edges.
 func (l *Line) poll(e edges) error {
+	if e.changed {
+		l.publish(change{value: e.value})
+	}
 	if e.request == nil || e.request == l.polled {
 		return nil
-	}
-	if e.changed {
-		l.feed.Publish(change{value: e.value})
 	}
 	if err := l.env.Loop.Poll(e.request.fd, l.ready); err != nil {
 		return err
@@ -176,7 +174,7 @@ func (l *Line) tell(e *gpiocdev.LineEvent) {
 		c.value, c.edge = 1, hal.Some(rising)
 	}
 	l.polled.seqno = e.LineSeqno
-	l.feed.Publish(c)
+	l.publish(c)
 }
 
 // end ends all watches of the line with an error.
@@ -229,8 +227,15 @@ func (l *Line) release() {
 // report tells the watchers what was set, from the goroutine that did it.
 func (l *Line) report(value int64) {
 	if l.chip.bus != "" {
-		l.env.Loop.Post(func() { l.feed.Publish(change{value: value}) })
-	} else if l.feed.Watched() {
-		l.feed.Publish(change{value: value})
+		l.env.Loop.Post(func() { l.publish(change{value: value}) })
+	} else {
+		l.publish(change{value: value})
+	}
+}
+
+func (l *Line) publish(c change) {
+	l.seen.Store(c.value)
+	if l.feed.Watched() {
+		l.feed.Publish(c)
 	}
 }
