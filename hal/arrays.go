@@ -73,7 +73,7 @@ func (f *Fields) OptTexts(name string, p *Opt[[]string], min, max int64, doc str
 
 func (f *Fields) texts(name string, v wire.Value, min, max int64) []string {
 	var out []string
-	f.elements(name, v, min, max, func(at string, v wire.Value) { out = append(out, string(f.text(at, v))) })
+	f.elements(name, v, min, max, func(v wire.Value) { out = append(out, string(f.text(name, v))) })
 	return out
 }
 
@@ -117,18 +117,18 @@ func (f *Fields) OptInts(name string, p *Opt[[]int64], min, max int64, unit Unit
 
 func (f *Fields) ints(name string, v wire.Value, min, max int64) []int64 {
 	var out []int64
-	f.elements(name, v, min, max, func(at string, v wire.Value) {
+	f.elements(name, v, min, max, func(v wire.Value) {
 		n, err := v.Int()
 		if err != nil {
-			f.fail(at, "must be an integer of 64 bits")
+			f.fail(name, "must be an integer of 64 bits")
 		}
 		out = append(out, n)
 	})
 	return out
 }
 
-// elements visits an array of min to max elements, until there is an error.
-func (f *Fields) elements(name string, v wire.Value, min, max int64, each func(at string, v wire.Value)) {
+// elements visits an array of min to max elements, until there is an error. What fails meanwhile is of that element.
+func (f *Fields) elements(name string, v wire.Value, min, max int64, each func(v wire.Value)) {
 	if v.Kind() != wire.Array {
 		f.fail(name, "must be an array, not "+v.Kind().String())
 		return
@@ -138,7 +138,9 @@ func (f *Fields) elements(name string, v wire.Value, min, max int64, each func(a
 		if n++; n > max {
 			f.fail(name, fmt.Sprintf("must not have more than %d elements", max))
 		} else {
-			each(fmt.Sprintf("%s[%d]", name, i), v)
+			f.element = i + 1
+			each(v)
+			f.element = 0
 		}
 		if f.err != nil {
 			return f.err
@@ -260,14 +262,18 @@ func Each[T any, PT interface {
 	case encoding:
 		f.key(name)
 		f.out = append(f.out, '[')
+		nested := &Fields{mode: encoding}
 		for i := range *p {
 			f.comma(i)
-			f.out = Encode(f.out, PT(&(*p)[i]))
+			nested.out = append(f.out, '{')
+			PT(&(*p)[i]).Fields(nested)
+			f.out = append(nested.out, '}')
 		}
 		f.out = append(f.out, ']')
 	case examining:
+		nested := &Fields{mode: examining, examiner: f.examiner, parent: f, name: name}
 		for i := range *p {
-			PT(&(*p)[i]).Fields(&Fields{mode: examining, examiner: f.examiner, parent: f, name: name, index: i})
+			PT(&(*p)[i]).Fields(nested)
 		}
 	}
 }
@@ -277,9 +283,9 @@ func eachDecoded[T any, PT interface {
 	Message
 }](f *Fields, name string, v wire.Value, min, max int64) []T {
 	var out []T
-	f.elements(name, v, min, max, func(_ string, v wire.Value) {
+	nested := &Fields{parent: f, name: name}
+	f.elements(name, v, min, max, func(v wire.Value) {
 		out = append(out, *new(T))
-		nested := &Fields{parent: f, name: name, index: len(out) - 1}
 		nested.open(v)
 		if v.Kind() == wire.Null {
 			nested.failHere("must be an object")

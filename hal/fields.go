@@ -43,9 +43,9 @@ type Fields struct {
 
 	examiner Examiner // examining
 
-	parent *Fields // of a nested message
-	name   string  // this message's name in its parent
-	index  int     // and its index, or -1
+	parent  *Fields // of a nested message
+	name    string  // this message's name in its parent
+	element int     // one more than the index of the array's element that is being decoded; 0 outside
 }
 
 // Describe gives the fields of a message.
@@ -131,18 +131,18 @@ func (f *Fields) here() string {
 	if f.parent == nil {
 		return "parameters"
 	}
-	path := f.parent.path(f.name)
-	if f.index >= 0 {
-		path += "[" + strconv.Itoa(f.index) + "]"
-	}
-	return path
+	return f.parent.path(f.name)
 }
 
+// path is the path of a field, or of the element of it that is being decoded. It is made only where something is wrong.
 func (f *Fields) path(name string) string {
-	if f.parent == nil {
-		return name
+	if f.parent != nil {
+		name = f.here() + "." + name
 	}
-	return f.here() + "." + name
+	if f.element > 0 {
+		name += "[" + strconv.Itoa(f.element-1) + "]"
+	}
+	return name
 }
 
 // limitPath is the path of a field as grants name it: without indexes.

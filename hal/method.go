@@ -68,8 +68,8 @@ func On[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], ver
 
 // OnMany declares a method on several devices, each named once, all or none permitted.
 func OnMany[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func([]D, *P, *R) error) *Method {
-	return declare(verb, name, doc, set.Param()+"s", func() operation {
-		return &onMany[D, P, R, PP, PR]{targets: targets[D]{set: set}, do: run}
+	return declare(verb, name, doc, targetsOf(set).name, func() operation {
+		return &onMany[D, P, R, PP, PR]{targets: targetsOf(set), do: run}
 	})
 }
 
@@ -92,8 +92,8 @@ func Watch[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], 
 // Follow declares a Watch of devices that can go away while they are watched: start gets a Watcher, which can also end the watch.
 func Follow[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string,
 	state func(D, *P, *R) error, start func(d D, in *P, w *Watcher[R]) (stop func(), err error)) *Method {
-	m := declare(verb, name, doc, set.Param()+"s", func() operation {
-		return &watching[D, P, R, PP, PR]{targets: targets[D]{set: set}, state: state, start: start}
+	m := declare(verb, name, doc, targetsOf(set).name, func() operation {
+		return &watching[D, P, R, PP, PR]{targets: targetsOf(set), state: state, start: start}
 	})
 	m.Watches = true
 	return m

@@ -335,3 +335,46 @@ func BenchmarkSet(b *testing.B) {
 		})
 	}
 }
+
+// The devices that a call names, and the messages inside its message, cost nothing each.
+func TestElementsAllocateNothingEach(t *testing.T) {
+	y := newToy(t)
+	decode := func(m *hal.Method, text string) float64 {
+		parameters := wire.Value(text)
+		gate := new(within)
+		return testing.AllocsPerRun(100, func() {
+			call, err := m.Decode(parameters)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = gate.Permit(call)
+			call.Release()
+		})
+	}
+	if n := decode(y.method(t, "SetMany"), `{"lamps":["hall","yard","far"],"level":1}`); n != 0 {
+		t.Errorf("a call that names three devices makes %v allocations, want 0", n)
+	}
+	if n := decode(y.method(t, "Watch"), `{"lamps":["hall","yard","far"]}`); n != 0 {
+		t.Errorf("a watch that names three devices makes %v allocations, want 0", n)
+	}
+
+	const most = 3 // of the message itself, of those inside, and of the list
+	list := &bits{make([]bit, 16)}
+	text := hal.Encode(nil, list)
+	if n := testing.AllocsPerRun(100, func() { _ = hal.Encode(text[:0], list) }); n > most {
+		t.Errorf("encoding 16 messages makes %v allocations, want %d at most", n, most)
+	}
+	text = hal.Encode(nil, list)
+	read := func() {
+		if err := hal.Decode(text, new(bits)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := testing.AllocsPerRun(100, read); n > most+5 { // the list grows to 16 in five steps
+		t.Errorf("decoding 16 messages makes %v allocations, want %d at most", n, most+5)
+	}
+}
+
+type bits struct{ Bits []bit }
+
+func (m *bits) Fields(f *hal.Fields) { hal.Each(f, "bits", &m.Bits, 0, 16, "") }

@@ -77,17 +77,22 @@ func (o *onOne[D, P, R, PP, PR]) reset() {
 // targets are the devices of a call on several.
 type targets[D Device] struct {
 	set  Finder[D]
+	name string // of the parameter
 	list []target[D]
 }
 
+func targetsOf[D Device](set Finder[D]) targets[D] {
+	return targets[D]{set: set, name: set.Param() + "s"}
+}
+
 func (t *targets[D]) visit(f *Fields) {
-	name := t.set.Param() + "s"
+	name := t.name
 	switch f.mode {
 	case describing:
 		f.declare(Field{Name: name, Kind: Texts, Min: 1, Max: maxDevices, Doc: "The devices' IDs, each once."})
 	case decoding:
 		if v, ok := f.take(name, false); ok {
-			f.elements(name, v, 1, maxDevices, func(at string, v wire.Value) { t.add(f, at, v) })
+			f.elements(name, v, 1, maxDevices, func(v wire.Value) { t.add(f, name, v) })
 		}
 	case examining:
 		for i := range t.list {

@@ -121,7 +121,7 @@ func eventFields(f *Fields, event Message, sequence, lost *int64) {
 // run gives the current state once, which one reply can hold for one device.
 func (o *watching[D, P, R, PP, PR]) run(Holder) error {
 	if len(o.list) > 1 {
-		return &InvalidParameter{Parameter: o.set.Param() + "s", What: "several devices can only be watched with more"}
+		return &InvalidParameter{Parameter: o.name, What: "several devices can only be watched with more"}
 	}
 	return o.state(o.list[0].dev, &o.in, &o.out)
 }
@@ -165,10 +165,13 @@ func (s *Session) event(m Message) bool {
 		return false
 	}
 	sequence := s.sequence + s.lost + 1
+	f := &s.call.fields
 	sent := s.sink.Event(func(dst []byte) []byte {
-		f := Fields{mode: encoding, out: append(dst, '{')}
-		eventFields(&f, m, &sequence, &s.lost)
-		return append(f.out, '}')
+		f.mode, f.out = encoding, append(dst, '{')
+		eventFields(f, m, &sequence, &s.lost)
+		dst = append(f.out, '}')
+		f.out = nil
+		return dst
 	})
 	if sent {
 		s.sequence, s.lost = sequence, 0
