@@ -4,91 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
 )
-
-// fake is a kernel with a few attributes, whose descriptors are numbers of its own.
-type fake struct {
-	mu    sync.Mutex
-	files map[string]string
-	open  map[int]string
-	next  int
-}
-
-func newFake() *fake {
-	return &fake{next: 1000, open: map[int]string{}, files: map[string]string{"/sys/lamps/hall": "0", "/sys/lamps/yard": "0"}}
-}
-
-func (k *fake) Opened() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.open)
-}
-
-func (k *fake) Open(path string, _ int) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, there := k.files[path]; !there {
-		return -1, syscall.ENOENT
-	}
-	k.next++
-	k.open[k.next] = path
-	return k.next, nil
-}
-
-func (k *fake) Close(fd int) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.open[fd] == "" {
-		return syscall.EBADF
-	}
-	delete(k.open, fd)
-	return nil
-}
-
-func (k *fake) Read(fd int, p []byte) (int, error) { return k.Pread(fd, p, 0) }
-
-func (k *fake) Pread(fd int, p []byte, _ int64) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.open[fd] == "" {
-		return -1, syscall.EBADF
-	}
-	return copy(p, k.files[k.open[fd]]), nil
-}
-
-func (k *fake) Pwrite(fd int, p []byte, _ int64) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.open[fd] == "" {
-		return -1, syscall.EBADF
-	}
-	k.files[k.open[fd]] = string(p)
-	return len(p), nil
-}
-
-func (k *fake) Ioctl(int, uint, unsafe.Pointer) error { return syscall.ENOTTY }
-func (k *fake) Readlink(string) (string, error)       { return "", syscall.EINVAL }
-
-func (k *fake) ReadDir(dir string) ([]string, error) {
-	var names []string
-	for path := range k.files {
-		names = append(names, strings.TrimPrefix(path, dir+"/"))
-	}
-	sort.Strings(names)
-	return names, nil
-}
 
 // toy is a class of lamps, with whatever is wrong about it. Nothing is by default.
 type toy struct {
@@ -325,7 +249,7 @@ func (m *level) Fields(f *hal.Fields) {
 type result struct{ Level int64 }
 
 func (m *result) Fields(f *hal.Fields) {
-	w, r := current.wrong, any(m)
+	w := current.wrong
 	f.Text("kind", new(string), "Nothing.")
 	if w.missingResult && m.Level != 0 {
 		return
@@ -334,7 +258,6 @@ func (m *result) Fields(f *hal.Fields) {
 	if w.extraResult && m.Level != 0 {
 		f.Bool("extra", new(bool), "More than was declared.")
 	}
-	_ = r
 }
 
 // everything has each kind of parameter.
