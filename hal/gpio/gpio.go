@@ -3,6 +3,9 @@
 // A line that board.toml declares as an output is requested when Halberd starts and held from then on: Set is one system call. Any other line is requested for a moment to read it, and while it is
 // watched; what it is configured as is left alone. Values are logical: an active-low line is at 1 when its level is low.
 //
+// Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
+// meant, not all.
+//
 // The kernel's structures are those of github.com/warthog618/go-gpiocdev/uapi. Its functions are not used, since they call the kernel themselves, while here everything goes through
 // hal.Kernel, where the simulated board can stand.
 //

@@ -126,7 +126,7 @@ func (d *LED) begin(first bool) error {
 func methods(leds *hal.Set[*LED]) []*hal.Method {
 	return []*hal.Method{
 		hal.On(leds, hal.Observe, "Get", "Reads brightness and trigger.", (*LED).get),
-		hal.On(leds, hal.Control, "Set", "Sets a steady brightness, and ends a trigger that is active: then the light is dark for a moment.", (*LED).set),
+		hal.On(leds, hal.Control, "Set", "Sets a steady brightness, and ends a trigger that is active: then the light is dark for a moment, and stays so where the second step fails.", (*LED).set),
 		hal.On(leds, hal.Control, "Blink", "Lets the light blink by the kernel's timer trigger, at the brightness that it has, or fully if it is off.\n"+
 			"NotSupported{timer} where the kernel has no such trigger. Where a step fails, the light is left off.", (*LED).setBlink),
 		hal.On(leds, hal.Configure, "SetTrigger", "Lets the kernel drive the light. NotSupported with the trigger's name where there is no such trigger.", (*LED).setTrigger),
