@@ -11,10 +11,9 @@ import (
 
 // Board is what board.toml declares.
 type Board struct {
-	File     string                 // "" where there is none
-	Entries  map[string][]hal.Entry // by table, in the order of their lines
-	Digest   string                 // of the text: two that differ are two boards
-	Warnings []Warning
+	File    string                 // "" where there is none
+	Entries map[string][]hal.Entry // by table, in the order of their lines
+	Digest  string                 // of the text: two that differ are two boards
 }
 
 // Of gives the entries of a class's tables.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,29 @@ func TestBoardRefused(t *testing.T) {
 	}
 }
 
+func TestBoardOrder(t *testing.T) {
+	text, want := "", ""
+	for i := range 40 {
+		text += fmt.Sprintf("[led.d%d]\ncolors = []\n", (i*7)%40)
+		want += fmt.Sprintf("d%d ", (i*7)%40)
+	}
+	b, err := ParseBoard("b.toml", text, tables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, e := range b.Entries["led"] {
+		got += e.ID + " "
+	}
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	b, err = ParseBoard("b.toml", "led = { b = { colors = [] }, c = { colors = [] }, a = { colors = [] } }", tables())
+	if err != nil || b.Entries["led"][0].ID != "a" || b.Entries["led"][2].ID != "c" {
+		t.Errorf("on one line: got %+v, %v", b, err)
+	}
+}
+
 // What is not enforced becomes a table as others are once a class declares it.
 func TestBoardLaterTables(t *testing.T) {
 	b, err := ParseBoard("b.toml", "[gpio-group.v]\ncolors = []", []hal.Table{hal.NewTable[light]("gpio-group", "")})
@@ -183,4 +207,30 @@ func TestInvalidWithoutPath(t *testing.T) {
 	if got := d.faults[0].Error(); got != "b.toml:2: invalid argument" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// FuzzBoardFile: reading never panics, an error has its file and line, and an entry has a name and a value.
+func FuzzBoardFile(f *testing.F) {
+	for _, seed := range []string{
+		"", "[gpio.a]\nchip = \"c\"\nline = 1\nextra = { a = [1, {b = 1.5}], c.d = nan }\n[led.b]\ncolors = [{name=\"r\"}]", "[[interlock]]\n[gpio-group.x]",
+		"[gpio]\na = 1\n[[gpio.b]]\n[gpio.\"\"]", "[led.a]\ncolors = [{}, 1, []]",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		b, err := ParseBoard("b.toml", text, tables())
+		if err != nil {
+			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+				if one, ok := e.(*Error); !ok || one.File != "b.toml" || one.Line < 1 || one.What == "" {
+					t.Errorf("an error without its place: %#v", e)
+				}
+			}
+			return
+		}
+		for _, e := range b.Of(tables()) {
+			if hal.CheckID(e.ID) != nil || e.Value == nil || e.Where == "" {
+				t.Errorf("an entry that is no entry: %+v", e)
+			}
+		}
+	})
 }

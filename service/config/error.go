@@ -37,6 +37,9 @@ func fault(file, format string, args ...any) *Error {
 	return &Error{File: file, What: fmt.Sprintf(format, args...)}
 }
 
+// maxErrors is how many errors are reported at once.
+const maxErrors = 100
+
 // join makes one error of all that is wrong, or nil of nothing. Those of one file stand together, in the order of their lines.
 func join(all []*Error) error {
 	rank := map[string]int{}
@@ -51,6 +54,10 @@ func join(all []*Error) error {
 		}
 		return all[i].Line < all[j].Line
 	})
+	if left := len(all) - maxErrors; left > 0 {
+		next := all[maxErrors]
+		all = append(all[:maxErrors:maxErrors], &Error{next.File, next.Line, fmt.Sprintf("%s (and %d errors more)", next.What, left-1)})
+	}
 	errs := make([]error, len(all))
 	for i, e := range all {
 		errs[i] = e

@@ -154,6 +154,7 @@ func TestPolicyRefused(t *testing.T) {
 		{"limit unknown key", led + "where = { brightness = { maximum = 5, max = 5 } }", `f.toml:6: unknown key "maximum"`},
 		{"limit mis-cased", led + "[grant.where]\nbrightness.Max = 5\nbrightness.max = 5", `f.toml:7: unknown key "Max" (did you mean max?)`},
 		{"limit a string", led + "where = { brightness = { max = \"5\" } }", "f.toml:6: max must be an integer, not a string (write 5 without quotes)"},
+		{"limit a word", led + "where = { brightness = { max = \"much\" } }", "f.toml:6: max must be an integer, not a string"},
 		{"limit a fraction", led + "where = { brightness = { max = 5.0 } }", "f.toml:6: max must be an integer, not a fraction"},
 		{"min over max", led + "where = { brightness = { min = 6, max = 5 } }", "f.toml:6: brightness has a min of 6, which is more than its max of 5"},
 		{"in empty", led + "where = { brightness = { in = [] } }", "f.toml:6: in must not be empty"},

@@ -11,22 +11,21 @@ import (
 type Server struct {
 	LogLevel slog.Level
 	Limits   Limits
-	Warnings []Warning
 }
 
 // Limits bound what peers can make the daemon hold. Exceeding one is answered io.halberd.LimitExceeded with the key's name in halberd.toml.
 type Limits struct {
-	Connections          int           // connections
-	ConnectionsReserved  int           // connections-reserved, a part of connections
-	ConnectionsPerUID    int           // connections-per-uid
-	QueuedBytes          int           // queued-bytes, of one connection
-	QueuedBytesPerUID    int           // queued-bytes-per-uid
-	WriteTimeout         time.Duration // write-timeout-msec
-	MessageTimeout       time.Duration // message-timeout-msec
-	WatchedDevicesPerUID int           // watched-devices-per-uid
-	ClaimedDevicesPerUID int           // claimed-devices-per-uid
-	PassedDescriptorsUID int           // passed-descriptors-per-uid
-	Reclaim              time.Duration // reclaim-msec
+	Connections             int           // connections
+	ConnectionsReserved     int           // connections-reserved, a part of connections
+	ConnectionsPerUID       int           // connections-per-uid
+	QueuedBytes             int           // queued-bytes, of one connection
+	QueuedBytesPerUID       int           // queued-bytes-per-uid
+	WriteTimeout            time.Duration // write-timeout-msec
+	MessageTimeout          time.Duration // message-timeout-msec
+	WatchedDevicesPerUID    int           // watched-devices-per-uid
+	ClaimedDevicesPerUID    int           // claimed-devices-per-uid
+	PassedDescriptorsPerUID int           // passed-descriptors-per-uid
+	Reclaim                 time.Duration // reclaim-msec
 }
 
 // limitKeys are the keys of [limits]. All may be left out.
@@ -63,20 +62,21 @@ func (k *limitKeys) Fields(f *hal.Fields) {
 		"How long after a restart a device is kept for the uid that had claimed it. 5000 by default.")
 }
 
-// limits fills in the defaults.
+// limits fills in the defaults. Of two limits that depend on each other, a default gives way to what is written.
 func (k *limitKeys) limits() Limits {
+	connections, queuedPerUID := k.connections.Or(1024), max(1<<20, k.queued.Value)
 	return Limits{
-		Connections:          int(k.connections.Or(1024)),
-		ConnectionsReserved:  int(k.reserved.Or(16)),
-		ConnectionsPerUID:    int(k.perUID.Or(64)),
-		QueuedBytes:          int(k.queued.Or(128 << 10)),
-		QueuedBytesPerUID:    int(k.queuedPerUID.Or(1 << 20)),
-		WriteTimeout:         msec(k.write.Or(10_000)),
-		MessageTimeout:       msec(k.message.Or(10_000)),
-		WatchedDevicesPerUID: int(k.watched.Or(256)),
-		ClaimedDevicesPerUID: int(k.claimed.Or(64)),
-		PassedDescriptorsUID: int(k.passed.Or(8)),
-		Reclaim:              msec(k.reclaim.Or(5_000)),
+		Connections:             int(connections),
+		ConnectionsReserved:     int(k.reserved.Or(min(16, connections-1))),
+		ConnectionsPerUID:       int(k.perUID.Or(min(64, connections))),
+		QueuedBytes:             int(k.queued.Or(min(128<<10, k.queuedPerUID.Or(queuedPerUID)))),
+		QueuedBytesPerUID:       int(k.queuedPerUID.Or(queuedPerUID)),
+		WriteTimeout:            msec(k.write.Or(10_000)),
+		MessageTimeout:          msec(k.message.Or(10_000)),
+		WatchedDevicesPerUID:    int(k.watched.Or(256)),
+		ClaimedDevicesPerUID:    int(k.claimed.Or(64)),
+		PassedDescriptorsPerUID: int(k.passed.Or(8)),
+		Reclaim:                 msec(k.reclaim.Or(5_000)),
 	}
 }
 
@@ -164,12 +164,12 @@ func (t *table) check(key string, v any) {
 // together compares the limits with each other.
 func (t *table) together(l *Limits) {
 	if l.ConnectionsReserved >= l.Connections {
-		t.doc.fail(t.path, "connections-reserved must be less than connections")
+		t.fail("connections-reserved", "connections-reserved must be less than connections")
 	}
 	if l.ConnectionsPerUID > l.Connections {
-		t.doc.fail(t.path, "connections-per-uid must not be more than connections")
+		t.fail("connections-per-uid", "connections-per-uid must not be more than connections")
 	}
 	if l.QueuedBytes > l.QueuedBytesPerUID {
-		t.doc.fail(t.path, "queued-bytes must not be more than queued-bytes-per-uid")
+		t.fail("queued-bytes", "queued-bytes must not be more than queued-bytes-per-uid")
 	}
 }

@@ -15,7 +15,7 @@ func TestServerDefaults(t *testing.T) {
 	want := &Server{LogLevel: slog.LevelInfo, Limits: Limits{
 		Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1048576,
 		WriteTimeout: 10 * time.Second, MessageTimeout: 10 * time.Second, WatchedDevicesPerUID: 256, ClaimedDevicesPerUID: 64,
-		PassedDescriptorsUID: 8, Reclaim: 5 * time.Second,
+		PassedDescriptorsPerUID: 8, Reclaim: 5 * time.Second,
 	}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -50,6 +50,30 @@ reclaim-msec = 6
 	}
 }
 
+// A default gives way to what is written.
+func TestServerDefaultsGiveWay(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want Limits
+	}{
+		{"connections = 2", Limits{Connections: 2, ConnectionsReserved: 1, ConnectionsPerUID: 2, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20}},
+		{"connections = 40", Limits{Connections: 40, ConnectionsReserved: 16, ConnectionsPerUID: 40, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20}},
+		{"queued-bytes = 2000000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 2_000_000, QueuedBytesPerUID: 2_000_000}},
+		{"queued-bytes-per-uid = 70000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 70_000, QueuedBytesPerUID: 70_000}},
+	} {
+		s, err := ParseServer("h.toml", "[limits]\n"+tt.text)
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		l := s.Limits
+		if got := (Limits{Connections: l.Connections, ConnectionsReserved: l.ConnectionsReserved, ConnectionsPerUID: l.ConnectionsPerUID,
+			QueuedBytes: l.QueuedBytes, QueuedBytesPerUID: l.QueuedBytesPerUID}); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.text, got, tt.want)
+		}
+	}
+}
+
 func TestServerRefused(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown key", "Log-Level = \"info\"", `h.toml:1: unknown key "Log-Level" (did you mean log-level?)`},
@@ -62,9 +86,9 @@ func TestServerRefused(t *testing.T) {
 		{"several", "[limits]\nreclaim-msec = -1\nwrite-timeout-msec = 0\nx = 1",
 			"h.toml:2: reclaim-msec must be from 0 to 3600000\nh.toml:3: write-timeout-msec must be from 1 to 3600000\nh.toml:4: unknown key \"x\""},
 		{"a date", "[limits]\nconnections = 1979-05-27", "h.toml:2: must not be a date"},
-		{"more per uid than in all", "[limits]\nconnections = 60", "h.toml:1: connections-per-uid must not be more than connections"},
-		{"all reserved", "[limits]\nconnections = 16\nconnections-per-uid = 16", "h.toml:1: connections-reserved must be less than connections"},
-		{"more queued for one than for all", "[limits]\nqueued-bytes = 2000000", "h.toml:1: queued-bytes must not be more than queued-bytes-per-uid"},
+		{"more per uid than in all", "[limits]\nconnections = 60\nconnections-per-uid = 61", "h.toml:3: connections-per-uid must not be more than connections"},
+		{"all reserved", "[limits]\nconnections = 16\n\nconnections-reserved = 16", "h.toml:4: connections-reserved must be less than connections"},
+		{"more queued for one than for all", "[limits]\nqueued-bytes = 2000000\nqueued-bytes-per-uid = 1999999", "h.toml:2: queued-bytes must not be more than queued-bytes-per-uid"},
 		{"syntax", "[limits]\nconnections = ", "h.toml:2: unexpected EOF; expected value"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -307,6 +307,13 @@ func TestErrors(t *testing.T) {
 	if got, want := err.Error(), "b:1: x\na: x\na:1: x\na:2: x"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	many := make([]*Error, 1000)
+	for i := range many {
+		many[i] = &Error{"a", i + 1, "x"}
+	}
+	if all := messages(join(many)); len(all) != 101 || all[99] != "a:100: x" || all[100] != "a:101: x (and 899 errors more)" {
+		t.Errorf("of 1000 errors: got %d, the last %s", len(all), all[len(all)-1])
+	}
 	if !errors.Is(err, a1) {
 		t.Error("an error is not found in the joined one")
 	}

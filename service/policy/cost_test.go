@@ -141,6 +141,15 @@ func BenchmarkPermitWhere(b *testing.B) {
 	}
 }
 
+func BenchmarkExplain(b *testing.B) {
+	cat := configtest.Catalog()
+	set := configtest.Call(cat, "io.halberd.Led.Set", `{"led":"back","brightness":5}`)
+	p, _ := compile(b, cat, manyGrants(10_000))
+	for b.Loop() {
+		p.Explain(Identity{UID: 1}, set.Method, set)
+	}
+}
+
 // Grants of others, each of a uid of its own: what a new peer and a known one cost.
 func BenchmarkSnapshot(b *testing.B) {
 	cat := configtest.Catalog()

@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"fmt"
 	"math/bits"
-	"strconv"
-	"strings"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/service/config"
@@ -54,20 +51,6 @@ func (s *Snapshot) find(id string) *grant {
 	return nil
 }
 
-func outOfTokens(g *grant, wait int64) string {
-	return fmt.Sprintf("it is out of tokens: it allows %s with a burst of %d, again in %d ms", g.Rate, g.Rate.Burst, milliseconds(wait))
-}
-
-// maxReason is how long a reason may be, in bytes.
-const maxReason = 1000
-
-func shorten(reason string) string {
-	if len(reason) <= maxReason {
-		return reason
-	}
-	return strings.ToValidUTF8(reason[:maxReason], "") + "…"
-}
-
 // Conditions of a grant. The one that is looked at first is the greatest, so that of two grants that meet as many the greater number is nearer.
 const (
 	rateMet = 1 << iota
@@ -84,13 +67,24 @@ type trial struct {
 	met     int
 	related bool  // one of the identity keys matches at least
 	wait    int64 // until it has a token, in ns
+	say     bool  // put the first thing into words
 	reason  string
 }
 
-func (t *trial) miss(condition int, reason string) {
-	if t.met &^= condition; t.reason == "" {
-		t.reason = reason
-	}
+// miss notes a condition that is not met, and reports whether it has to be put into words.
+func (t *trial) miss(condition int) bool {
+	t.met &^= condition
+	return t.say && t.reason == ""
+}
+
+// inquiry is what Explain is asked: would this identity be permitted this call on its i-th device, at this time.
+type inquiry struct {
+	policy *Policy
+	id     *Identity
+	method *hal.Method
+	call   *hal.Call // nil where the method alone is asked about
+	device int
+	now    int64
 }
 
 // Explain says who or what permits a call, for any identity: the grant that covers it, or the one that came nearest and the first thing in it that did not match. It takes no tokens.
@@ -102,36 +96,47 @@ func (p *Policy) Explain(id Identity, m *hal.Method, c *hal.Call) Verdict {
 	case len(p.grants) == 0:
 		return verdict(false, nil, "there are no grants")
 	}
-	devices := 1
-	if c != nil {
-		devices = max(1, c.Devices())
-	}
-	var first trial
-	for i := range devices {
-		best := p.best(&id, m, c, i)
-		if best.met != allMet {
-			return verdict(false, best.grant, "grant "+best.grant.ID+": "+best.reason)
-		}
-		if i == 0 {
-			first = best
-		}
+	q := inquiry{policy: p, id: &id, method: m, call: c, now: p.buckets.now()}
+	first := q.nearest()
+	if first.met != allMet {
+		return first.denial()
 	}
 	if c == nil {
 		return verdict(true, first.grant, "grant "+first.grant.ID+" covers "+m.FullName()+conditions(first.grant))
 	}
+	for q.device = 1; q.device < c.Devices(); q.device++ {
+		if other := q.nearest(); other.met != allMet {
+			return other.denial()
+		}
+	}
 	return verdict(true, first.grant, "grant "+first.grant.ID+" covers the call")
 }
 
-// best tries every grant on the i-th device.
-func (p *Policy) best(id *Identity, m *hal.Method, c *hal.Call, i int) trial {
+func (t *trial) denial() Verdict {
+	return verdict(false, t.grant, "grant "+t.grant.ID+": "+t.reason)
+}
+
+// nearest tries every grant, and the nearest once more to put it into words.
+func (q *inquiry) nearest() trial {
 	var best trial
-	for _, g := range p.grants {
-		t := p.try(g, id, m, c, i)
+	for _, g := range q.policy.grants {
+		t := trial{grant: g, met: allMet}
+		t.run(q)
 		if best.grant == nil || t.nearer(&best) {
 			best = t
 		}
 	}
+	best.say = true
+	best.run(q)
 	return best
+}
+
+func (t *trial) run(q *inquiry) {
+	t.identity(q.id)
+	t.method(q.method)
+	t.device(q)
+	t.where(q)
+	t.rate(q)
 }
 
 // nearer compares two grants. One that has to do with the identity at all is nearer than one for somebody else entirely, as root's, which permits everything. Then it counts how many
@@ -178,31 +183,12 @@ func (g *grant) breadth() int {
 	return wide
 }
 
-func (p *Policy) try(g *grant, id *Identity, m *hal.Method, c *hal.Call, i int) trial {
-	t := trial{grant: g, met: allMet}
-	t.identity(id)
-	t.method(m)
-	t.device(m, c, i)
-	t.where(m, c)
-	t.rate(p, id, c)
-	return t
-}
-
 func (t *trial) identity(id *Identity) {
 	g := t.grant.Grant
 	t.related = g.Users.Given && usersMatch(g, id) || g.Groups.Given && groupsMatch(g, id) ||
 		g.Units != nil && listed(g.Units, id.unit()) || g.Labels != nil && listed(g.Labels, id.label())
-	switch {
-	case isNobody(id.UID):
-		t.miss(identityMet, "uid "+strconv.FormatUint(uint64(id.UID), 10)+" is nobody, whom no grant matches")
-	case !usersMatch(g, id):
-		t.miss(identityMet, "it is for users "+some(g.Users.Text)+", and the caller is uid "+strconv.FormatUint(uint64(id.UID), 10))
-	case !groupsMatch(g, id):
-		t.miss(identityMet, "it is for groups "+some(g.Groups.Text)+", and the caller is in "+groupWords(id))
-	case !listed(g.Units, id.unit()):
-		t.miss(identityMet, "it is for units "+some(g.Units)+", and the caller is in "+nameWords(id.unit(), id))
-	case !listed(g.Labels, id.label()):
-		t.miss(identityMet, "it is for labels "+some(g.Labels)+", and the caller has "+nameWords(id.label(), id))
+	if !matches(g, id) && t.miss(identityMet) {
+		t.reason = stranger(g, id)
 	}
 }
 
@@ -210,26 +196,36 @@ func (t *trial) method(m *hal.Method) {
 	g := t.grant.Grant
 	switch {
 	case !g.Names(m):
-		t.miss(methodMet, "it is for methods "+some(g.Methods)+", and not for "+m.FullName())
+		if t.miss(methodMet) {
+			t.reason = "it is for methods " + some(g.Methods) + ", and not for " + m.FullName()
+		}
 	case !g.HasVerb(m):
-		t.miss(methodMet, "it is for verbs "+some(verbWords(g.Verbs))+", and "+m.FullName()+" is "+m.Verb.String())
+		if t.miss(methodMet) {
+			t.reason = "it is for verbs " + some(verbWords(g.Verbs)) + ", and " + m.FullName() + " is " + m.Verb.String()
+		}
 	}
 }
 
-func (t *trial) device(m *hal.Method, c *hal.Call, i int) {
-	g := t.grant.Grant
-	switch {
-	case c == nil:
-		if m.Device == "" && !g.Plain() {
-			t.miss(deviceMet, "it is for devices "+patternWords(g)+", and "+m.FullName()+" takes none")
-		}
-	case c.Devices() == 0:
-		if !g.Plain() {
-			t.miss(deviceMet, "it is for devices "+patternWords(g)+", and the call names none")
-		}
-	case !coversDevice(g, m, c.DeviceID(i)):
-		t.miss(deviceMet, "it is for devices "+patternWords(g)+", and not for "+c.DeviceID(i))
+func (t *trial) device(q *inquiry) {
+	if problem := deviceProblem(t.grant.Grant, q); problem != "" && t.miss(deviceMet) {
+		t.reason = "it is for devices " + patternWords(t.grant.Grant) + ", and " + problem
 	}
+}
+
+func deviceProblem(g *config.Grant, q *inquiry) string {
+	switch {
+	case q.call == nil && q.method.Device != "":
+		return ""
+	case q.call == nil && !g.Plain():
+		return q.method.FullName() + " takes none"
+	case q.call == nil:
+		return ""
+	case q.call.Devices() == 0 && !g.Plain():
+		return "the call names none"
+	case q.call.Devices() > 0 && !coversDevice(g, q.method, q.call.DeviceID(q.device)):
+		return "not for " + q.call.DeviceID(q.device)
+	}
+	return ""
 }
 
 func coversDevice(g *config.Grant, m *hal.Method, id string) bool {
@@ -241,93 +237,29 @@ func coversDevice(g *config.Grant, m *hal.Method, id string) bool {
 	return false
 }
 
-func (t *trial) where(m *hal.Method, c *hal.Call) {
-	if l := t.grant.Unfit(m); l != nil {
-		t.miss(whereMet, "it limits "+l.Parameter+", which "+m.FullName()+" does not have")
+func (t *trial) where(q *inquiry) {
+	if l := t.grant.Unfit(q.method); l != nil {
+		if t.miss(whereMet) {
+			t.reason = "it limits " + l.Parameter + ", which " + q.method.FullName() + " does not have"
+		}
 		return
 	}
-	if c == nil {
+	if q.call == nil || t.grant.Where == nil {
 		return
 	}
 	var look inspection
-	if i := look.look(c, limitsFor(t.grant.Grant, m)); i >= 0 {
-		t.miss(whereMet, look.words(i))
+	if i := look.look(q.call, limitsFor(t.grant.Grant, q.method)); i >= 0 && t.miss(whereMet) {
+		t.reason = look.words(i)
 	}
 }
 
-func (t *trial) rate(p *Policy, id *Identity, c *hal.Call) {
+func (t *trial) rate(q *inquiry) {
 	g := t.grant
-	if c == nil || g.Rate.Count == 0 {
+	if q.call == nil || g.Rate.Count == 0 {
 		return
 	}
-	if t.wait = p.buckets.wait(bucket{g.bucket, id.UID}, g.Rate, p.buckets.now()); t.wait > 0 {
-		t.miss(rateMet, outOfTokens(g, t.wait))
+	t.wait = q.policy.buckets.wait(bucket{g.bucket, q.id.UID}, g.Rate, q.now)
+	if t.wait > 0 && t.miss(rateMet) {
+		t.reason = outOfTokens(g, t.wait)
 	}
-}
-
-// maxListed is how many names of a list are given in a reason.
-const maxListed = 8
-
-// some lists names, of many only the first.
-func some(all []string) string {
-	if len(all) > maxListed {
-		return strings.Join(all[:maxListed], ", ") + ", …"
-	}
-	return strings.Join(all, ", ")
-}
-
-func patternWords(g *config.Grant) string {
-	var all []string
-	for _, p := range g.Devices {
-		all = append(all, p.String())
-	}
-	if all == nil {
-		return "none"
-	}
-	return some(all)
-}
-
-func verbWords(verbs []hal.Verb) []string {
-	var all []string
-	for _, v := range verbs {
-		all = append(all, v.String())
-	}
-	return all
-}
-
-func groupWords(id *Identity) string {
-	var all []string
-	id.groups(func(gid uint32) { all = append(all, strconv.FormatUint(uint64(gid), 10)) })
-	switch {
-	case all == nil:
-		return "none"
-	case id.Datagram:
-		return "group " + all[0] + ", the one that counts on datagrams"
-	}
-	return "groups " + some(all)
-}
-
-func nameWords(name string, id *Identity) string {
-	switch {
-	case id.Datagram:
-		return "none that a datagram could show"
-	case name == "":
-		return "none"
-	}
-	return name
-}
-
-// conditions puts what a grant asks beside the method into words.
-func conditions(g *grant) string {
-	words := ""
-	if g.Devices != nil {
-		words += ", for devices " + patternWords(g.Grant)
-	}
-	if g.where != nil {
-		words += ", where " + strings.Join(g.where, " and ")
-	}
-	if g.Rate.Count > 0 {
-		words += fmt.Sprintf(", at most %s with a burst of %d", g.Rate, g.Rate.Burst)
-	}
-	return words
 }

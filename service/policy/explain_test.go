@@ -151,6 +151,27 @@ func TestExplainMore(t *testing.T) {
 	}
 }
 
+// A method alone is not out of tokens.
+func TestExplainMethodAfterTheLastToken(t *testing.T) {
+	cat := configtest.Catalog()
+	p, _ := compile(t, cat, "[[grant]]\nid = \"a\"\nusers = [1]\nmethods = [\"io.halberd.Led.Count\"]\nrate = \"1/h\"")
+	call := configtest.Call(cat, "io.halberd.Led.Count", `{}`)
+	if err := p.Snapshot(Identity{UID: 1}).Permit(call); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, got, want string
+	}{
+		{"the method", spell(p.Explain(Identity{UID: 1}, call.Method, nil)), "yes a 1: grant a covers io.halberd.Led.Count, at most 1/h with a burst of 1"},
+		{"a call", spell(p.Explain(Identity{UID: 1}, call.Method, call)), "no a 1: grant a: it is out of tokens: it allows 1/h with a burst of 1, again in 3600000 ms"},
+		{"a call of somebody else", spell(p.Explain(Identity{UID: 2}, call.Method, call)), "no a 1: grant a: it is for users 1, and the caller is uid 2"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
 // Refusals name the grant that came nearest, with the values.
 func TestRefusals(t *testing.T) {
 	cat := configtest.Catalog()
