@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
-	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/config/configtest"
 )
 
