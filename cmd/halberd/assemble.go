@@ -26,7 +26,7 @@ const stamp = "/run/halberd/started"
 // assemble makes a server of the flags, the configuration and the sockets.
 func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer) (*service.Server, error) {
 	opt := options(f)
-	settings, err := config.LoadServer(opt)
+	settings, err := loadSettings(f, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,14 @@ func options(f flags) config.Options {
 	return opt
 }
 
+// loadSettings reads halberd.toml. A simulated board without -config asks for none.
+func loadSettings(f flags, opt config.Options) (*config.Server, error) {
+	if f.sim && f.config == "" {
+		return config.DefaultServer(), nil
+	}
+	return config.LoadServer(opt)
+}
+
 // real serves this machine's hardware.
 func real(c *service.Config, opt config.Options) error {
 	b, err := config.LoadBoard(opt, board.Tables())
@@ -96,11 +104,10 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	c.Kernel, c.Entries = k, b.Entries
 	if f.config == "" {
 		c.Policy = grantStarter
-		c.Limits = config.DefaultServer().Limits
 	}
 	c.Started = func(l hal.Loop) {
 		k.Live(l, uint64(os.Getpid()))
-		fmt.Fprint(stdout, toTry(addresses(f)))
+		fmt.Fprint(stdout, toTry(c.Sockets))
 	}
 	return nil
 }
@@ -145,14 +152,22 @@ func addresses(f flags) []listen.Address {
 	return own
 }
 
-// toTry is what a newcomer reads first.
-func toTry(at []listen.Address) string {
+// toTry is what a newcomer reads first. A connection that was handed over is nobody's first.
+func toTry(sockets []*listen.Socket) string {
+	var at []listen.Address
 	text := "\nA simulated board is being served at"
-	for _, a := range at {
-		text += " " + a.String()
+	for _, s := range sockets {
+		if s.Listening || s.Transport == peer.Datagram {
+			at = append(at, s.Address)
+			text += " " + s.Address.String()
+		}
 	}
+	if len(at) == 0 {
+		return ""
+	}
+	usual := at[0] == listen.Defaults()[0]
 	option := ""
-	if len(at) > 0 && at[0].Name != "@halberd" {
+	if !usual {
 		option = "-a " + at[0].String() + " "
 	}
 	text += ". In another terminal, try:\n\n"
@@ -160,7 +175,7 @@ func toTry(at []listen.Address) string {
 		"gpio watch button", "whoami"} {
 		text += "  build/halctl " + option + command + "\n"
 	}
-	if at[0].Name == "@halberd" {
+	if usual {
 		text += "  varlinkctl call unix:@halberd io.halberd.Gpio.Get '{\"line\":\"relay-pump\"}'\n"
 	}
 	return text + "\nCtrl-C ends it.\n\n"

@@ -22,9 +22,14 @@ const childVariable = "HALBERD_TEST_CHILD"
 
 // Main is what TestMain of a package that starts children calls: it runs the tests, or in a child the call.
 func Main(m *testing.M) {
-	if kind := os.Getenv(childVariable); kind != "" {
+	kind, poses := strings.CutPrefix(os.Getenv(childVariable), "impostor ")
+	switch {
+	case poses:
+		os.Exit(pose(kind, os.Args[1]))
+	case kind != "":
 		os.Exit(child(kind, os.Args[1]))
 	}
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // of children: under the race detector each would end a second late
 	code := m.Run()
 	if readable != "" {
 		os.RemoveAll(readable)
@@ -71,13 +76,21 @@ type As struct {
 	Groups   []uint32
 }
 
+// Apply makes a program that is not started yet run with the identity, in a folder that it can read. It needs root.
+func (as As) Apply(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}
+	cmd.Dir = "/"
+}
+
 // Call makes calls as another identity, from a child of its own, and gives the replies.
 func (s *Server) Call(t testing.TB, as As, kind peer.Transport, messages ...string) []string {
 	t.Helper()
-	cmd := command(t, s.Name)
+	cmd := Command(t, s.Name)
 	cmd.Env = append(os.Environ(), childVariable+"="+kind.String())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}}
-	cmd.Dir = "/"
+	as.Apply(cmd)
 	cmd.Stdin = strings.NewReader(strings.Join(messages, "\n") + "\n")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -102,30 +115,41 @@ var (
 	emulator string // that starts it, or ""
 )
 
-// command starts the test binary from a folder that every uid can read, which go's build folder is not. Under emulation the emulator starts it.
-func command(t testing.TB, name string) *exec.Cmd {
+// Command is the test binary, to be started again with these arguments as something else, which its TestMain tells by a variable of the environment.
+// It starts from a folder that every uid can read, which go's build folder is not; under emulation the emulator starts it.
+func Command(t testing.TB, arguments ...string) *exec.Cmd {
 	t.Helper()
 	copying.Lock()
 	defer copying.Unlock()
-	binary := filepath.Join(readable, "child.test")
 	if readable == "" {
-		dir, err := os.MkdirTemp("", "halberd-test-")
-		if err != nil {
+		if err := makeReadable(); err != nil {
 			t.Fatal(err)
 		}
-		binary = filepath.Join(dir, "child.test")
-		if err := copyBinary(dir, binary); err != nil {
-			t.Fatal(err)
-		}
-		if emulator, err = emulatorOf(binary); err != nil {
-			t.Fatal(err)
-		}
-		readable = dir
 	}
+	arguments = append([]string{filepath.Join(readable, childName)}, arguments...)
 	if emulator != "" {
-		return exec.Command(emulator, binary, name)
+		arguments = append([]string{emulator}, arguments...)
 	}
-	return exec.Command(binary, name)
+	return exec.Command(arguments[0], arguments[1:]...)
+}
+
+// childName is what the copy of the test binary is called.
+const childName = "child.test"
+
+func makeReadable() error {
+	dir, err := os.MkdirTemp("", "halberd-test-")
+	if err != nil {
+		return err
+	}
+	binary := filepath.Join(dir, childName)
+	if err = copyBinary(dir, binary); err == nil {
+		emulator, err = emulatorOf(binary)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	readable = dir
+	return nil
 }
 
 func copyBinary(dir, to string) error {

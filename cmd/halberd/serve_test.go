@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/service/client"
+)
+
+// TestSimulated: without hardware and without configuration all three kinds of socket are served, and the first screen says what to try.
+func TestSimulated(t *testing.T) {
+	at := name()
+	p := startSim(t, everywhere(at)...)
+	for _, kind := range transports {
+		whoAmI(t, kind.String()+":"+at)
+		if err := setPump(t, connect(t, kind.String()+":"+at)); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	for _, want := range []string{"stream:" + at + " seqpacket:" + at + " dgram:" + at + ".", "halctl -a stream:" + at + " gpio set relay-pump 1"} {
+		if got := p.stdout.String(); !strings.Contains(got, want) {
+			t.Errorf("it prints %q, want %q in it", got, want)
+		}
+	}
+	p.terminate(t)
+	if _, err := client.Dial(t.Context(), "stream:"+at); !errors.Is(err, client.ErrNoDaemon) {
+		t.Errorf("after its end: got %v, want %v", err, client.ErrNoDaemon)
+	}
+}
+
+// TestPathname: the pathname socket is for everybody, is removed at the end, and one that a killed daemon left is replaced.
+func TestPathname(t *testing.T) {
+	path := filepath.Join(folder(t, nil), "halberd", "io.halberd")
+	serve := func() *process {
+		t.Helper()
+		p := startSim(t, "-listen", "stream:"+path)
+		whoAmI(t, "stream:"+path)
+		return p
+	}
+	p := serve()
+	if st, err := os.Lstat(path); err != nil || st.Mode() != fs.ModeSocket|0o666 {
+		t.Errorf("the socket: got %v, %v, want mode 0666", st, err)
+	}
+	p.signal(t, unix.SIGKILL)
+	<-p.done
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("a killed daemon removed its socket: %v", err)
+	}
+	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT} {
+		p = serve()
+		p.signal(t, s)
+		p.exits(t, 0)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after %v: got %v, want the socket to be gone", s, err)
+		}
+	}
+}
+
+// TestSecondDaemon: one name has one daemon, and the second one leaves the first one as it is.
+func TestSecondDaemon(t *testing.T) {
+	at, path := name(), filepath.Join(folder(t, nil), "socket")
+	first := startSim(t, append(everywhere(at), "-listen", "stream:"+path)...)
+	for _, kind := range transports {
+		address := kind.String() + ":" + at
+		second := start(t, daemon(t, "-sim", "-listen", address))
+		second.exits(t, 1)
+		if got, want := second.stderr.String(), "cannot listen on "+address+": address already in use"; !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+		whoAmI(t, address)
+	}
+	second := start(t, daemon(t, "-sim", "-listen", "stream:"+path))
+	second.exits(t, 1)
+	if got, want := second.stderr.String(), path+": somebody else has it"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
+	}
+	whoAmI(t, "stream:"+path)
+	first.terminate(t)
+}
+
+// grantSelf permits the user of these tests to make calls.
+func grantSelf(methods string) string {
+	return "[[grant]]\nid = \"self\"\nusers = [" + strconv.Itoa(os.Geteuid()) + "]\nmethods = [\"" + methods + "\"]\ndevices = [\"relay-pump\"]\n"
+}
+
+// TestConfigured: with -config a simulated board has the policy, the board and the limits of that folder, and no others.
+func TestConfigured(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"policy.d/10.toml": grantSelf("io.halberd.Gpio.*"), "halberd.toml": "log-level = \"error\"\n",
+		"board.toml": "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\ninitial = 1\n",
+	})
+	at := "seqpacket:" + name()
+	p := startSim(t, "-config", dir, "-listen", at)
+	c := connect(t, at)
+	var pump struct{ Value int }
+	if err := c.Call(t.Context(), "io.halberd.Gpio.Get", map[string]any{"line": "relay-pump"}, &pump); err != nil || pump.Value != 1 {
+		t.Errorf("got %+v, %v, want the initial value of board.toml, 1", pump, err)
+	}
+	err := c.Call(t.Context(), "io.halberd.Gpio.Set", map[string]any{"line": "relay-up", "value": 1}, nil)
+	if !client.IsError(err, client.PermissionDenied) {
+		t.Errorf("got %v, want %s", err, client.PermissionDenied)
+	}
+	p.terminate(t)
+	if got := p.stderr.String(); got != "" {
+		t.Errorf("a denial is a warning, and errors alone are to be logged: %s", got)
+	}
+}
+
+// TestHangUp: SIGHUP takes a good policy, and leaves a bad one alone. Connections stay.
+func TestHangUp(t *testing.T) {
+	dir := folder(t, map[string]string{"policy.d/10.toml": grantSelf("io.halberd.Gpio.Set")})
+	at := "stream:" + name()
+	p := startSim(t, "-config", dir, "-listen", at)
+	c := connect(t, at)
+	step := func(policy, wantLog, wantError string) {
+		t.Helper()
+		if policy != "" {
+			write(t, dir, map[string]string{"policy.d/10.toml": policy})
+			p.signal(t, unix.SIGHUP)
+			p.stderr.await(t, wantLog)
+		}
+		if err := setPump(t, c); wantError == "" && err != nil || wantError != "" && !client.IsError(err, wantError) {
+			t.Errorf("after %q: got %v, want %q", wantLog, err, wantError)
+		}
+	}
+	step("", "", "")
+	step("[[grant]]\nid = 7\n", "cannot reload: the policy stays as it was", "")
+	if got, want := p.stderr.String(), filepath.Join(dir, "policy.d/10.toml")+":2: "; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+	step(grantSelf("io.halberd.Gpio.Get"), "msg=reloaded generation=2", client.PermissionDenied)
+	step(grantSelf("io.halberd.Gpio.Set"), "msg=reloaded generation=3", "")
+	p.terminate(t)
+}
+
+// TestBadAtTheStart: a daemon does not start with a bad policy.
+func TestBadAtTheStart(t *testing.T) {
+	dir := folder(t, map[string]string{"policy.d/10.toml": "[[grant]]\nid = 7\n"})
+	p := start(t, daemon(t, "-sim", "-config", dir, "-listen", "stream:"+name()))
+	p.exits(t, 1)
+	if got, want := p.stderr.String(), filepath.Join(dir, "policy.d/10.toml")+":2: "; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+}
+
+// TestNoConfigurationNeeded: a simulated board does not care what is wrong with the configuration of the machine that it runs on.
+func TestNoConfigurationNeeded(t *testing.T) {
+	etc := folder(t, map[string]string{"halberd/halberd.toml": "nonsense", "halberd/policy.d/1.toml": "nonsense", "halberd/board.toml": "nonsense"})
+	p := start(t, over(t, etc, "/etc", 0, daemon(t, append([]string{"-sim"}, everywhere(name())...)...)))
+	p.stdout.await(t, serving)
+	p.terminate(t)
+	p = start(t, over(t, etc, "/etc", 0, daemon(t, everywhere(name())...)))
+	p.exits(t, 1)
+	if got, want := p.stderr.String(), "/etc/halberd/halberd.toml:1: "; !strings.Contains(got, want) {
+		t.Errorf("without -sim: got %q, want %q in it", got, want)
+	}
+}
