@@ -184,74 +184,6 @@ func (c *conn) serve(msg, replies []byte) []byte {
 	return replies
 }
 
-// awaitRest gives the rest of a message that was begun a time to arrive in.
-func (c *conn) awaitRest() {
-	switch waits := !c.closed && !c.parked && c.in.Len() > 0 && c.reads(); {
-	case waits && c.unfinished == nil:
-		c.unfinished = c.server.loop.After(c.server.limits.messageTime, func() { c.drop("a message that was never finished") })
-	case !waits && c.unfinished != nil:
-		c.unfinished.Stop()
-		c.unfinished = nil
-	}
-}
-
-// send sends as much of msg as the kernel takes at once, and queues the rest. On a STREAM msg is whole messages with their NULs.
-func (c *conn) send(msg []byte) {
-	if len(msg) == 0 || c.closed {
-		return
-	}
-	if c.out.Len() == 0 {
-		n, err := frame.Send(c.fd, msg, nil)
-		switch {
-		case err == nil && n == len(msg):
-			return
-		case err == nil:
-			msg = msg[n:]
-		case err != unix.EAGAIN:
-			c.close()
-			return
-		}
-	}
-	c.out.Push(msg, nil)
-	c.awaitReader()
-}
-
-// awaitReader gives a slow reader a time to take something.
-func (c *conn) awaitReader() {
-	if c.stalled == nil {
-		c.stalled = c.server.loop.After(c.server.limits.writeTime, func() { c.drop("a reader that takes nothing") })
-	}
-}
-
-func (c *conn) stopStalled() {
-	if c.stalled != nil {
-		c.stalled.Stop()
-		c.stalled = nil
-	}
-}
-
-// drain sends what waited, and goes on with what waited for that.
-func (c *conn) drain() {
-	progress, err := c.out.Flush(c.fd, c.packets)
-	if err != nil && err != unix.EAGAIN {
-		c.close()
-		return
-	}
-	if progress || c.out.Len() == 0 {
-		c.stopStalled()
-	}
-	if c.out.Len() > 0 {
-		c.awaitReader()
-		return
-	}
-	if c.session != nil {
-		c.session.Flush()
-	}
-	if !c.packets {
-		c.process()
-	}
-}
-
 // settle closes the connection where it is done, and tells epoll what to wait for.
 func (c *conn) settle() {
 	if c.closed || c.hungUp {
@@ -304,75 +236,6 @@ func (c *conn) ReplyLimit() int {
 
 // Finish sends the reply of a call that a worker ran, and goes on with the calls behind it.
 func (c *conn) Finish(reply []byte) { c.resume(reply) }
-
-// Reserve counts the devices of a watch that is about to begin.
-func (c *conn) Reserve(devices int) error {
-	most := c.server.limits.watched
-	if c.server.watched[c.cred.UID]+devices > most {
-		return &hal.LimitExceeded{Limit: "watched-devices-per-uid", Maximum: int64(most)}
-	}
-	c.watched = devices
-	c.server.watched[c.cred.UID] += devices
-	return nil
-}
-
-// Watching keeps the watch.
-func (c *conn) Watching(s *hal.Session) {
-	if s == nil || c.closed {
-		c.unreserve()
-		if s != nil {
-			s.Stop()
-		}
-		return
-	}
-	c.session = s
-	c.server.watches[c] = struct{}{}
-}
-
-func (c *conn) unreserve() {
-	uid := c.cred.UID
-	if c.server.watched[uid] -= c.watched; c.server.watched[uid] == 0 {
-		delete(c.server.watched, uid)
-	}
-	c.watched = 0
-}
-
-// Event sends an event, unless the reader is behind.
-func (c *conn) Event(reply []byte) bool {
-	if c.closed {
-		return true
-	}
-	if c.out.Len() > 0 {
-		return false
-	}
-	c.send(c.framed(reply))
-	c.settle()
-	return true
-}
-
-// EndWatch ends the watch with an error. The calls behind it have to wait until the loop comes round, since it may be another connection's call that
-// ended the watch, and that one's replies are being made.
-func (c *conn) EndWatch(reply []byte) {
-	c.forgetWatch()
-	c.send(c.framed(reply))
-	c.server.loop.Post(func() { c.resume(nil) })
-}
-
-func (c *conn) forgetWatch() {
-	if c.session != nil {
-		c.session.Stop()
-		c.session = nil
-		c.unreserve()
-		delete(c.server.watches, c)
-	}
-}
-
-func (c *conn) framed(reply []byte) []byte {
-	if c.packets {
-		return reply
-	}
-	return append(reply, 0)
-}
 
 // resume unparks the connection.
 func (c *conn) resume(reply []byte) {
@@ -445,16 +308,6 @@ func (c *conn) Ended(f func()) (stop func()) {
 	e := &ending{f: f}
 	c.ends = append(c.ends, e)
 	return func() { e.stopped = true }
-}
-
-// recheck ends a watch that the policy in force does not permit any more.
-func (c *conn) recheck() {
-	call := c.session.Call()
-	if v := c.rights().Check(call); !v.Allowed {
-		err := &hal.PermissionDenied{Reason: v.Reason, Grant: given(v.Grant)}
-		c.server.audit.Denied(c.who(), call.Method, devicesOf(call), err)
-		c.EndWatch(c.server.dispatcher.Refuse(call.Method, err))
-	}
 }
 
 // newConn takes over an accepted or inherited connection.
