@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"sort"
 	"strconv"
@@ -14,7 +15,12 @@ type Board struct {
 	File    string                 // "" where there is none
 	Entries map[string][]hal.Entry // by table, in the order of their lines
 	Digest  string                 // of the text: two that differ are two boards
+
+	places map[string]string // the hardware of each entry, and where that one stands
 }
+
+// placed is an entry that says which hardware it is about, so that no two are about the same.
+type placed interface{ Place() string }
 
 // Of gives the entries of a class's tables.
 func (b *Board) Of(tables []hal.Table) []hal.Entry {
@@ -51,7 +57,7 @@ func BoardDigest(opt Options) (string, error) {
 
 // ParseBoard reads the text of a board.toml. The name is what messages call it.
 func ParseBoard(name, text string, tables []hal.Table) (*Board, error) {
-	b := &Board{File: name, Entries: map[string][]hal.Entry{}, Digest: digest(text)}
+	b := &Board{File: name, Entries: map[string][]hal.Entry{}, Digest: digest(text), places: map[string]string{}}
 	d, t := open(name, text)
 	if t != nil {
 		b.read(t, tables)
@@ -124,6 +130,14 @@ func (b *Board) entry(t *table, kind *hal.Table, id string) {
 	if err != nil {
 		t.invalid(err)
 		return
+	}
+	if p, ok := value.(placed); ok {
+		key := kind.Name + " " + p.Place()
+		if other := b.places[key]; other != "" {
+			t.doc.fail(t.path, "is the same hardware as %s", other)
+			return
+		}
+		b.places[key] = fmt.Sprintf("%s.%s, at %s", kind.Name, id, place(t.doc.name, t.doc.lines.of(t.path)))
 	}
 	b.Entries[kind.Name] = append(b.Entries[kind.Name], hal.Entry{
 		Table: kind.Name, ID: id, Where: place(t.doc.name, t.doc.lines.of(t.path)), Value: value,

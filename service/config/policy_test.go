@@ -15,7 +15,7 @@ import (
 func image(t testing.TB) string {
 	t.Helper()
 	root := t.TempDir()
-	put(t, root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nkiosk:x:900:900::/:\nnobody:x:65534:65534::/:\ndyn:x:61200:61200::/:\nkiosk:x:1:1::/:\nbroken\n:x:5:5::/:\nbad:x:many:1::/:\n")
+	put(t, root, "etc/passwd", "root:x:0:0::/root:/bin/sh\nkiosk:x:900:900::/:\nnobody:x:65534:65534::/:\ndyn:x:61200:61200::/:\nkiosk:x:1:1::/:\nbroken\n:x:5:5::/:\nbad:x:many:1::/:\nlast:x:901:1::/:\n")
 	put(t, root, "etc/group", "root:x:0:\nleds:x:300:kiosk\nnogroup:x:65534:\n")
 	return root
 }
@@ -114,6 +114,9 @@ func TestPolicyRefused(t *testing.T) {
 		{"unit of another kind", unit("kiosk.socket"), `f.toml:3: unit "kiosk.socket" must end in .service, .scope or .slice`},
 		{"unit as a pattern", unit("kiosk*.service"), `f.toml:3: unit "kiosk*.service" must be a whole name`},
 		{"unit too long", unit(strings.Repeat("u", 250) + ".service"), `f.toml:3: unit "` + strings.Repeat("u", 250) + `.service" must be a whole name`},
+		{"unit of an ending alone that is none", unit("x."), `f.toml:3: unit "x." must end in .service, .scope or .slice`},
+		{"label too long", "[[grant]]\nid = \"a\"\nlabels = [\"" + strings.Repeat("l", 1025) + "\"]\nverbs = [\"administer\"]",
+			`f.toml:3: label "` + strings.Repeat("l", 64) + `" must have at most 1024 bytes and no control characters`},
 		{"unit a number", "[[grant]]\nid = \"a\"\nunits = [5]\nverbs = [\"administer\"]", "f.toml:3: units must be strings, not an integer"},
 		{"unit empty", unit(""), "f.toml:3: units must not contain an empty string"},
 		{"label with a control character", "[[grant]]\nid = \"a\"\nlabels = [\"a\\u0007\"]\nverbs = [\"administer\"]",
@@ -126,10 +129,12 @@ func TestPolicyRefused(t *testing.T) {
 		{"method without interface", method("Set"), `f.toml:4: unknown interface "" of method "Set"`},
 		{"pattern too wide", method("io.*"), `f.toml:4: unknown interface "io" of method "io.*"`},
 		{"pattern of everything", method("*"), "f.toml:4: method * is no pattern: write a full name, INTERFACE.* or io.halberd.*"},
+		{"pattern at the beginning", method("*.Set"), "f.toml:4: method *.Set is no pattern: write a full name, INTERFACE.* or io.halberd.*"},
 		{"pattern in the middle", method("io.*.Set"), "f.toml:4: method io.*.Set is no pattern: write a full name, INTERFACE.* or io.halberd.*"},
 		{"pattern in a name", method("io.halberd.Led.S*"), "f.toml:4: method io.halberd.Led.S* is no pattern: write a full name, INTERFACE.* or io.halberd.*"},
 		{"unknown varlink method", method("org.varlink.service.Nothing"), `f.toml:4: unknown method "org.varlink.service.Nothing"`},
 		{"unknown verb", "[[grant]]\nid = \"a\"\nusers = [0]\nverbs = [\"administer\", \"Observe\"]\ndevices = [\"*\"]", `f.toml:4: unknown verb "Observe" (did you mean observe?)`},
+		{"unknown verbs", "[[grant]]\nid = \"a\"\nusers = [0]\nverbs = [\n\"all\",\n\"none\"]\ndevices = [\"*\"]", "f.toml:5: unknown verb \"all\"\nf.toml:6: unknown verb \"none\""},
 		{"verbs empty", "[[grant]]\nid = \"a\"\nusers = [0]\nverbs = []\ndevices = [\"*\"]", "f.toml:4: verbs must not be empty"},
 
 		{"devices empty", device(""), "f.toml:5: devices must not be empty"},
@@ -311,6 +316,9 @@ func TestPolicyAccepts(t *testing.T) {
 		{"nothing", ""},
 		{"a comment", "# nothing\n"},
 		{"dashes in a name", user(`"www-data-5"`)},
+		{"a name behind broken lines", user(`"last"`)},
+		{"units", unit("aZz0-9A:_.\\\\x2d@1.service") + "\n" + strings.Replace(unit(strings.Repeat("u", 247)+".service"), `"a"`, `"b"`, 1) + "\n" + strings.Replace(unit("init.scope"), `"a"`, `"c"`, 1)},
+		{"the longest label", "[[grant]]\nid = \"a\"\nlabels = [\"" + strings.Repeat("l", 1024) + "\"]\nverbs = [\"administer\"]"},
 		{"the whole first range", user(`"0-61183"`)},
 		{"between dynamic and nobody", user(`"65520-65533"`)},
 		{"after nobody", user(`"65535-4294967294"`)},
@@ -330,8 +338,12 @@ func TestPolicyAccepts(t *testing.T) {
 		{"line ends of two characters", strings.ReplaceAll(led, "\n", "\r\n")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := parsePolicy(t, tt.text); err != nil {
-				t.Error(err)
+			p, err := parsePolicy(t, tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Warnings != nil && tt.name != "dashes in a name" {
+				t.Errorf("warned: %v", p.Warnings)
 			}
 		})
 	}

@@ -30,11 +30,11 @@ const (
 // walk follows a path one name at a time, so that the owner and the mode of everything on the way are those of what is then opened. It keeps a descriptor of every folder
 // that it stands in, and never leaves the one it began in.
 type walk struct {
-	trustCaller bool
-	way         []step   // from the root to the standing folder
-	names       []string // still to go
-	owed        int      // how many of these, from the first on, a link put there
-	links       int
+	caller uint32   // whose files are trusted beside root's; 0 for nobody's
+	way    []step   // from the root to the standing folder
+	names  []string // still to go
+	owed   int      // how many of these, from the first on, a link put there
+	links  int
 }
 
 // step is one file or folder that was reached: a descriptor that can only be asked about it.
@@ -57,7 +57,10 @@ func (o *Options) begin(path string) (*walk, *Error) {
 		}
 		path = absolute
 	}
-	w := &walk{trustCaller: o.TrustCaller, names: strings.Split(path, "/")}
+	w := &walk{names: strings.Split(path, "/")}
+	if o.TrustCaller {
+		w.caller = uint32(os.Geteuid())
+	}
 	fd, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault(root, "cannot read: %v", err)
@@ -93,7 +96,7 @@ func (w *walk) here() *step { return &w.way[len(w.way)-1] }
 func (w *walk) trust(s *step) *Error {
 	mode := s.stat.Mode
 	switch {
-	case s.stat.Uid != 0 && !(w.trustCaller && int(s.stat.Uid) == os.Geteuid()):
+	case s.stat.Uid != 0 && s.stat.Uid != w.caller:
 		return fault(s.path, "must be owned by root, not by uid %d", s.stat.Uid)
 	case s.is(unix.S_IFLNK) || s.is(unix.S_IFDIR) && mode&unix.S_ISVTX != 0:
 		return nil

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,17 +183,42 @@ func TestReadStickyLink(t *testing.T) {
 	}
 }
 
+// What the caller owns is trusted where that was asked for, and nothing else is.
 func TestReadCaller(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skipf("cannot tell the caller from root: %v", syscall.EPERM)
+	root, owner := t.TempDir(), uint32(os.Geteuid())
+	path := put(t, root, "a/f", "text")
+	if owner == 0 {
+		owner = 12345
+		must(t, os.Chown(filepath.Dir(path), int(owner), -1))
+		must(t, os.Chown(path, int(owner), -1))
 	}
-	root := t.TempDir()
-	put(t, root, "a/f", "text")
-	if _, state, err := readIn(root, "/a/f", true); state != readable {
-		t.Errorf("the caller's file: %s", err)
+	for _, tt := range []struct {
+		name   string
+		caller uint32
+		want   string
+	}{
+		{"the caller's", owner, ""},
+		{"nobody's", 0, fmt.Sprintf("must be owned by root, not by uid %d", owner)},
+		{"another caller's", owner + 1, fmt.Sprintf("must be owned by root, not by uid %d", owner)},
+	} {
+		w, e := (&Options{Root: root, TrustCaller: true}).begin("/a/f")
+		if e != nil {
+			t.Fatal(e)
+		}
+		w.caller = tt.caller
+		at, err := w.run()
+		if err == nil {
+			_, e = w.content(&at, maxFile)
+			err = none(e)
+		}
+		w.end()
+		if got := fmt.Sprint(err); err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.HasSuffix(got, tt.want)) {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
 	}
-	if _, _, err := readIn(root, "/a/f", false); !strings.Contains(err, "must be owned by root") {
-		t.Errorf("got %s", err)
+	_, _, refused := readIn(root, "/a/f", false)
+	if want := fmt.Sprintf("must be owned by root, not by uid %d", owner); !strings.HasSuffix(refused, want) {
+		t.Errorf("where the caller is not trusted: got %s, want %s", refused, want)
 	}
 }
 
