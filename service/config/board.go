@@ -19,8 +19,8 @@ type Board struct {
 	places map[string]string // the hardware of each entry, and where that one stands
 }
 
-// placed is an entry that says which hardware it is about, so that no two are about the same.
-type placed interface{ Place() string }
+// located is an entry that says which hardware it is about, so that no two are about the same.
+type located interface{ Place() string }
 
 // Of gives the entries of a class's tables.
 func (b *Board) Of(tables []hal.Table) []hal.Entry {
@@ -131,7 +131,7 @@ func (b *Board) entry(t *table, kind *hal.Table, id string) {
 		t.invalid(err)
 		return
 	}
-	if p, ok := value.(placed); ok {
+	if p, ok := value.(located); ok {
 		key := kind.Name + " " + p.Place()
 		if other := b.places[key]; other != "" {
 			t.doc.fail(t.path, "is the same hardware as %s", other)
