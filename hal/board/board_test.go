@@ -74,9 +74,9 @@ func TestSimulatedBoard(t *testing.T) {
 
 func TestErrorClosesEverything(t *testing.T) {
 	k := sim.New(sim.Options{})
-	bad := entries(t, k.BoardTOML()+"\n[sensor.none]\ninput = \"temp1\"\n")
+	bad := entries(t, k.BoardTOML()+"\n[sensor.none]\nthermal = \"cpu-thermal\"\n")
 	_, err := Open(k, haltest.NewLoop(), slog.New(slog.DiscardHandler), bad, true)
-	if want := "cannot open class Sensor: sensor.none: sensor.none: exactly one of hwmon, thermal and iio names the device"; err == nil || err.Error() != want {
+	if want := "cannot open class Sensor: sensor.none: sensor.none: cpu-thermal/temp is sensor.soc already, at sensor.soc"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if n := k.Opened(); n != 0 {

@@ -21,6 +21,7 @@ type chip struct {
 	kernel      hal.Kernel
 	name, label string // gpiochip0, pinctrl-bcm2711
 	spec        string // what board.toml calls it: its label, or its path where labels repeat
+	title       string // its label, with its parent where labels repeat
 	dir, bus    string
 	fd          int
 	lines       []string // their names, by offset; "" for a line without
@@ -150,21 +151,22 @@ func names(chips []*chip) map[place]string {
 	}
 	out := map[place]string{}
 	for _, c := range chips {
-		label := c.label
-		c.spec = label
-		if labels[label] > 1 || label == "" {
-			label += "@" + c.parent()
-			c.spec = c.dir
+		c.spec, c.title = c.label, c.label
+		if labels[c.label] > 1 || c.label == "" {
+			c.spec, c.title = c.dir, c.label+"@"+c.parent()
 		}
 		for offset, name := range c.lines {
 			if name == "" || lines[name] > 1 {
-				name = fmt.Sprintf("%s/%d", label, offset)
+				name = c.place(uint32(offset))
 			}
 			out[place{c, uint32(offset)}] = hal.EscapeID(name)
 		}
 	}
 	return out
 }
+
+// place names a line by its chip and its offset.
+func (c *chip) place(offset uint32) string { return fmt.Sprintf("%s/%d", c.title, offset) }
 
 // place is where a line is.
 type place struct {

@@ -52,10 +52,13 @@ func (b *board) open() (err error) {
 	if err != nil {
 		return err
 	}
+	reserved := hal.Declared(b.env.Entries)
 	for at, name := range names(b.chips) {
 		l := &Line{place: at, id: name, env: b.env}
 		if e := declared[at]; e != nil {
 			l.id, l.where, l.setup = e.ID, e.Where, e.Value.(*entry).setup()
+		} else if reserved[name] {
+			l.id = hal.EscapeID(at.chip.place(at.offset))
 		}
 		if err := b.lines.Add(l); err != nil {
 			return err
@@ -86,9 +89,6 @@ func (b *board) declarations() (map[place]*hal.Entry, error) {
 
 func (b *board) find(e *hal.Entry) (place, error) {
 	v := e.Value.(*entry)
-	if err := v.check(); err != nil {
-		return place{}, err
-	}
 	c, err := findChip(b.chips, v.Chip)
 	if err != nil {
 		return place{}, err

@@ -3,6 +3,7 @@ package gpio
 import (
 	"errors"
 	"math"
+	"strconv"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 
@@ -39,8 +40,16 @@ func (e *entry) Fields(f *hal.Fields) {
 	e.Output.Fields(f, 0, 1, hal.Unitless)
 }
 
-// check finds what contradicts itself.
-func (e *entry) check() error {
+// Place is the line that the entry is about, as far as that can be told without the chip.
+func (e *entry) Place() string {
+	if e.Line.Name != "" {
+		return e.Chip + " " + e.Line.Name
+	}
+	return e.Chip + " " + strconv.FormatInt(e.Line.Number, 10)
+}
+
+// Check finds what contradicts itself.
+func (e *entry) Check() error {
 	isInput, isOutput := e.Direction.Value == directionInput, e.Direction.Value == directionOutput
 	switch {
 	case e.Output.Given() && !isOutput:

@@ -28,6 +28,17 @@ func (e *entry) Fields(f *hal.Fields) {
 	e.Output.Fields(f, 0, math.MaxInt32, hal.Unitless)
 }
 
+// Place is the light that the entry is about.
+func (e *entry) Place() string { return e.Name }
+
+// Check finds what contradicts itself.
+func (e *entry) Check() error {
+	if err := sysfs.CheckName(e.Name); err != nil {
+		return err
+	}
+	return e.Output.Check()
+}
+
 // Open finds the lights and writes the values that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
 	leds := hal.NewSet[*LED](class, "led")
@@ -53,7 +64,12 @@ func find(env *hal.Env, leds *hal.Set[*LED]) error {
 	if err != nil {
 		return err
 	}
+	reserved := hal.Declared(env.Entries)
 	for _, name := range names {
+		if declared[name] == nil && reserved[hal.EscapeID(name)] {
+			env.Log.Warn("a light is left out: board.toml gives its name to another one", "name", name)
+			continue
+		}
 		d, err := openNamed(env, name, declared[name])
 		delete(declared, name)
 		if err != nil {
@@ -82,15 +98,8 @@ func declarations(entries []hal.Entry) (map[string]*hal.Entry, error) {
 	for i := range entries {
 		e := &entries[i]
 		v := e.Value.(*entry)
-		err := v.Output.Check()
-		if err == nil {
-			err = sysfs.CheckName(v.Name)
-		}
-		if other := byName[v.Name]; err == nil && other != nil {
-			err = fmt.Errorf("%s is led.%s already, at %s", v.Name, other.ID, other.Where)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: led.%s: %w", e.Where, e.ID, err)
+		if other := byName[v.Name]; other != nil {
+			return nil, fmt.Errorf("%s: led.%s: %s is led.%s already, at %s", e.Where, e.ID, v.Name, other.ID, other.Where)
 		}
 		byName[v.Name] = e
 	}

@@ -158,6 +158,12 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestDeclaredNames: a name of board.toml is never that of other hardware.
+func TestDeclaredNames(t *testing.T) {
+	b := simtest.Open(t, Driver(), bench(), true, simtest.Entry{Table: "led", ID: "front:white", Keys: `{"name":"missing"}`})
+	b.Expect("Get", `{"led":"front:white"}`, `NoSuchDevice{"class":"Led","device":"front:white"}`)
+}
+
 func TestBoardErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, want string

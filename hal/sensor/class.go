@@ -28,6 +28,18 @@ func (e *entry) Fields(f *hal.Fields) {
 	f.OptText("channel", &e.Channel, "With iio: the channel, as voltage0, or its label.")
 }
 
+// Place is the channel that the entry is about.
+func (e *entry) Place() string {
+	kind, device, channel, _ := e.choice()
+	return kind + " " + device + " " + channel
+}
+
+// Check finds what contradicts itself.
+func (e *entry) Check() error {
+	_, _, _, err := e.choice()
+	return err
+}
+
 // choice is what an entry means: the kind of device, its name, and the channel.
 func (e *entry) choice() (kind, device, channel string, err error) {
 	n := 0
@@ -81,6 +93,10 @@ func openAll(env *hal.Env, sensors *hal.Set[*Sensor]) error {
 		return err
 	}
 	for i, f := range all {
+		if ids[i] == "" {
+			env.Log.Warn("a sensor is left out: board.toml gives its name to another one", "device", f.device, "channel", f.channel)
+			continue
+		}
 		s, err := open(env, ids[i], f)
 		if err != nil {
 			env.Log.Warn("cannot open a sensor", "sensor", ids[i], "err", err)
@@ -113,8 +129,13 @@ func name(env *hal.Env, all []found) ([]string, error) {
 			declared[at] = e
 		}
 	}
-	for at, e := range declared {
-		ids[at] = e.ID
+	reserved := hal.Declared(env.Entries)
+	for at := range ids {
+		if e := declared[at]; e != nil {
+			ids[at] = e.ID
+		} else if reserved[ids[at]] {
+			ids[at] = ""
+		}
 	}
 	return ids, nil
 }

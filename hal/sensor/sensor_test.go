@@ -108,6 +108,12 @@ func TestDeclared(t *testing.T) {
 	}
 }
 
+// TestDeclaredNames: a name of board.toml is never that of other hardware.
+func TestDeclaredNames(t *testing.T) {
+	b := simtest.Open(t, Driver(), bench(), false, declare("cpu-thermal/temp", `{"hwmon":"missing","input":"temp1"}`))
+	b.Expect("Get", `{"sensor":"cpu-thermal/temp"}`, `NoSuchDevice{"class":"Sensor","device":"cpu-thermal/temp"}`)
+}
+
 func TestBoardErrors(t *testing.T) {
 	for _, c := range []struct{ name, keys, want string }{
 		{"ambiguous", `{"hwmon":"lm75","input":"temp1"}`, `board.toml:1: sensor.x: hwmon "lm75" with "temp1" is in /sys/devices/platform/soc/i2c-1/1-0048/hwmon/hwmon0 and in ` +

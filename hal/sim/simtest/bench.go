@@ -55,7 +55,11 @@ func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, ent
 	b := &Bench{T: t, Loop: haltest.NewLoop()}
 	env := &hal.Env{Kernel: kernel, Loop: b.Loop, Log: slog.New(slog.NewTextHandler(&b.Log, nil)), FirstStart: first}
 	for i, e := range entries {
-		env.Entries = append(env.Entries, decode(t, driver, e, i+1))
+		one, err := decode(t, driver, e, i+1)
+		if err != nil {
+			return b, err
+		}
+		env.Entries = append(env.Entries, one)
 	}
 	class, err := driver.Open(env)
 	if err != nil {
@@ -69,20 +73,22 @@ func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, ent
 	return b, nil
 }
 
-func decode(t *testing.T, driver hal.Driver, e Entry, line int) hal.Entry {
+// decode reads an entry. Its error is what a bad board.toml would be refused with.
+func decode(t *testing.T, driver hal.Driver, e Entry, line int) (hal.Entry, error) {
 	t.Helper()
+	where := fmt.Sprintf("board.toml:%d", line)
 	for i := range driver.Tables {
 		if driver.Tables[i].Name != e.Table {
 			continue
 		}
 		v, err := driver.Tables[i].Decode(wire.Value(e.Keys))
 		if err != nil {
-			t.Fatalf("%s.%s: %v", e.Table, e.ID, err)
+			return hal.Entry{}, fmt.Errorf("%s: %s.%s: %w", where, e.Table, e.ID, err)
 		}
-		return hal.Entry{Table: e.Table, ID: e.ID, Where: fmt.Sprintf("board.toml:%d", line), Value: v}
+		return hal.Entry{Table: e.Table, ID: e.ID, Where: where, Value: v}, nil
 	}
 	t.Fatalf("%s has no table %s", driver.Class, e.Table)
-	return hal.Entry{}
+	return hal.Entry{}, nil
 }
 
 // Close closes the class once.
