@@ -70,6 +70,18 @@ func (p *printer) fields(fields []Field, indent string) string {
 	return b.String()
 }
 
+// Explain is the field's documentation with its unit, its range and its words.
+func (f *Field) Explain() string {
+	doc := f.comment()
+	if len(f.Values) > 0 {
+		doc += " One of " + strings.Join(f.Values, ", ") + "."
+	}
+	if !f.Optional {
+		doc = "Required. " + doc
+	}
+	return doc
+}
+
 func (f *Field) comment() string {
 	doc := f.Doc
 	if f.Unit != Unitless {

@@ -126,8 +126,8 @@ func TestReload(t *testing.T) {
 		}
 		const denied = `{"error":"org.varlink.service.PermissionDenied"…`
 		const zero = `{"parameters":{"value":0}}`
-		step(mayReload+mayGet, `{"parameters":{"generation":2}}`, zero)
+		step(mayReload+mayGet, `{"parameters":{"generation":2,"warnings":[],"boardChanged":false}}`, zero)
 		step(mayReload+mayGet+"[[grant]]\nid = \"half\n", `{"error":"io.halberd.BadConfiguration","parameters":{"reason":"test.toml:…`, zero)
-		step(mayReload, `{"parameters":{"generation":3}}`, denied)
+		step(mayReload, `{"parameters":{"generation":3,"warnings":[],"boardChanged":false}}`, denied)
 	})
 }

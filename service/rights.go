@@ -261,30 +261,43 @@ func (s *Server) explain(_ hal.Holder, in *supposed, out *explanation) error {
 }
 
 // reloaded is what a reload put in force.
-type reloaded struct{ generation int64 }
+type reloaded struct {
+	generation   int64
+	warnings     []string
+	boardChanged bool
+}
 
 func (p *reloaded) Fields(f *hal.Fields) {
 	f.Int("generation", &p.generation, hal.Unitless, "Counts the policies in force since the start.")
+	f.Texts("warnings", &p.warnings, 0, 1024, "What matches nobody, as names that do not resolve.")
+	f.Bool("boardChanged", &p.boardChanged, "Whether board.toml changed since the start: it is not read again, and needs a restart.")
 }
 
 func (s *Server) reloadCall(_ hal.Holder, _ *hal.None, out *reloaded) error {
 	if err := s.reload(); err != nil {
 		return &hal.BadConfiguration{Reason: err.Error()}
 	}
-	out.generation = s.generation
+	*out = reloaded{s.generation, s.warnings(), s.boardChanged()}
 	return nil
 }
 
+func (s *Server) warnings() []string {
+	var all []string
+	for _, w := range s.files.Warnings {
+		all = append(all, w.String())
+	}
+	return all
+}
+
+func (s *Server) boardChanged() bool { return s.config.BoardChanged != nil && s.config.BoardChanged() }
+
 func (s *Server) status(_ hal.Holder, _ *hal.None, out *status) error {
 	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Files,
-		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started)}
-	for _, w := range s.files.Warnings {
-		out.warnings = append(out.warnings, w.String())
-	}
+		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started),
+		warnings: s.warnings(), boardChanged: s.boardChanged()}
 	if s.reloadErr != nil {
 		out.reloadError = hal.Some(s.reloadErr.Error())
 	}
-	out.boardChanged = s.config.BoardChanged != nil && s.config.BoardChanged()
 	return nil
 }
 

@@ -165,7 +165,7 @@ func TestWatchEndsInsideACall(t *testing.T) {
 		want string
 	}{
 		{admin, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.Before.The.Reload"}}`},
-		{admin, `{"parameters":{"generation":2}}`},
+		{admin, `{"parameters":{"generation":2,…`},
 		{admin, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.After.The.Reload"}}`},
 		{watcher, `{"error":"org.varlink.service.PermissionDenied",…`},
 		{watcher, `{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.halberd.Behind.The.Watch"}}`},

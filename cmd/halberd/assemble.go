@@ -79,11 +79,7 @@ func real(c *service.Config, opt config.Options) error {
 	if err != nil {
 		return err
 	}
-	c.Entries = b.Entries
-	c.BoardChanged = func() bool {
-		digest, err := config.BoardDigest(opt)
-		return err != nil || digest != b.Digest
-	}
+	c.Entries, c.BoardChanged = b.Entries, boardChanged(opt, b)
 	_, err = os.Stat(stamp)
 	c.FirstStart = os.IsNotExist(err)
 	c.Started = func(hal.Loop) {
@@ -112,6 +108,18 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	return nil
 }
 
+// boardChanged compares board.toml with the one that was read at the start. Where there was none, the simulator's own stands for it.
+func boardChanged(opt config.Options, b *config.Board) func() bool {
+	none, _ := config.BoardDigest(config.Options{})
+	return func() bool {
+		digest, err := config.BoardDigest(opt)
+		return err != nil || digest != b.Digest && (b.File != simulatedName || digest != none)
+	}
+}
+
+// simulatedName is what messages call the simulator's own files.
+const simulatedName = "simulated board"
+
 // simulatedBoard takes the board.toml of -config where there is one, else the simulator's own.
 func simulatedBoard(k *sim.Kernel, f flags, opt config.Options) (*config.Board, error) {
 	if f.config != "" {
@@ -119,7 +127,7 @@ func simulatedBoard(k *sim.Kernel, f flags, opt config.Options) (*config.Board, 
 			return config.LoadBoard(opt, board.Tables())
 		}
 	}
-	return config.ParseBoard("simulated board", k.BoardTOML(), board.Tables())
+	return config.ParseBoard(simulatedName, k.BoardTOML(), board.Tables())
 }
 
 // grantStarter is the policy of a simulated board without configuration.
@@ -128,7 +136,7 @@ func grantStarter(cat *hal.Catalog) (*config.PolicyFiles, error) {
 	if uid := os.Getuid(); uid != 0 {
 		text = fmt.Sprintf("[[grant]]\nid = \"simulated-board\"\nusers = [0, %d]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n", uid)
 	}
-	return config.ParsePolicy(config.Options{}, cat, "simulated board", text)
+	return config.ParsePolicy(config.Options{}, cat, simulatedName, text)
 }
 
 // addresses are those of -listen, or the default ones. An ordinary user, who cannot write to /run, has the pathname socket in the runtime folder of his own.

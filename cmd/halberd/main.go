@@ -73,6 +73,12 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("halberd", flag.ContinueOnError)
 	set.SetOutput(stderr)
+	set.Usage = func() {
+		fmt.Fprint(stderr, "usage: halberd [FLAG]...              serve until SIGTERM; SIGHUP has the policy read anew\n"+
+			"       halberd check [FLAG]...        say all that is wrong with the configuration; -keys lists what it may have\n"+
+			"       halberd detect                 print a board.toml for this machine\n\n")
+		set.PrintDefaults()
+	}
 	set.StringVar(&f.config, "config", "", "read the configuration from `DIR` alone")
 	set.BoolVar(&f.sim, "sim", false, "serve a simulated board: no hardware, no root and no configuration needed")
 	set.BoolVar(&f.version, "version", false, "print the version")

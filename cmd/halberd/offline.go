@@ -18,9 +18,13 @@ func check(args []string, stdout, stderr io.Writer) error {
 	set := flag.NewFlagSet("halberd check", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	dir := set.String("config", "", "read the configuration from `DIR` alone")
+	keys := set.Bool("keys", false, "list every key that the files may have, and do nothing else")
 	root := set.String("root", "", "check the image that lies in `DIR`, with its users and groups")
 	if err := parseAll(set, args); err != nil {
 		return err
+	}
+	if *keys {
+		return reference(stdout)
 	}
 	opt := config.Options{Dirs: config.Default(), Root: *root, TrustCaller: true, Strict: true}
 	if *dir != "" {
@@ -46,6 +50,25 @@ func declared(b *config.Board) int {
 		n += len(entries)
 	}
 	return n
+}
+
+// reference lists the keys of all files, from where they are declared.
+func reference(w io.Writer) error {
+	fmt.Fprint(w, "policy.d/*.toml: each [[grant]]\n")
+	for _, k := range config.GrantKeys() {
+		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
+	}
+	for _, t := range board.Tables() {
+		fmt.Fprintf(w, "\nboard.toml: [%s.ID]  %s\n", t.Name, t.Doc)
+		for _, f := range t.Fields {
+			fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
+		}
+	}
+	fmt.Fprint(w, "\nhalberd.toml: log-level is debug, info, warning or error; [limits]\n")
+	for _, f := range config.LimitKeys() {
+		fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
+	}
+	return nil
 }
 
 // detect prints a board.toml for the machine it runs on.
