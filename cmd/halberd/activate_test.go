@@ -25,7 +25,7 @@ func TestSystemdSocketActivate(t *testing.T) {
 	for _, kind := range transports {
 		t.Run(kind.String(), func(t *testing.T) {
 			at := name()
-			args := []string{"-l", at, "-E", roleVariable + "=" + roleDaemon}
+			args := []string{"-l", at, "-E", "GORACE", "-E", roleVariable + "=" + roleDaemon}
 			if kind != peer.Stream {
 				args = append(args, map[peer.Transport]string{peer.Seqpacket: "--seqpacket", peer.Datagram: "--datagram"}[kind])
 			}

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/user"
 	"strconv"
 	"strings"
+
+	"github.com/halberd-io/halberd/service/client"
 )
 
 // command is one command that is not a class.
@@ -69,7 +72,14 @@ type failure struct {
 	err        error
 }
 
-func (e *failure) Error() string { return e.method + ": " + e.err.Error() }
+// Error names the method. What is no refusal names it itself.
+func (e *failure) Error() string {
+	if _, refused := errors.AsType[*client.Error](e.err); refused {
+		return e.method + ": " + e.err.Error()
+	}
+	return e.err.Error()
+}
+
 func (e *failure) Unwrap() error { return e.err }
 
 func (p *program) list(ctx context.Context, args []string) error {
@@ -123,7 +133,7 @@ func (p *program) info(ctx context.Context, args []string) error {
 		if err := json.Unmarshal(reply, &text); err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(p.stdout, text.Description)
+		_, err = fmt.Fprint(p.stdout, printable(text.Description))
 		return err
 	}
 	return &usageError{"info [INTERFACE]"}
@@ -148,26 +158,14 @@ func (p *program) call(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	printJSON := func(raw json.RawMessage) error {
-		_, err := fmt.Fprintf(p.stdout, "%s\n", raw)
-		return err
-	}
 	if more {
-		err = c.More(ctx, args[0], parameters, printJSON)
-	} else {
-		var reply json.RawMessage
-		if err = c.Call(ctx, args[0], parameters, &reply); err == nil {
-			return printJSON(reply)
-		}
+		return p.follow(ctx, args[0], parameters, p.printJSON)
 	}
+	reply, err := p.invoke(ctx, args[0], parameters)
 	if err != nil {
-		return &failure{args[0], parameters, err}
+		return err
 	}
-	return nil
+	return p.printJSON(reply)
 }
 
 // jsonArgument gives the parameters of a call, {} without an argument.
@@ -175,15 +173,16 @@ func jsonArgument(args []string) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return json.RawMessage("{}"), nil
 	}
-	if !json.Valid([]byte(args[0])) {
-		return nil, &usageError{fmt.Sprintf("call METHOD JSON: %q is not JSON", args[0])}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(args[0]), &object); err != nil {
+		return nil, &usageError{fmt.Sprintf("call METHOD JSON: %q is not a JSON object", args[0])}
 	}
 	return json.RawMessage(args[0]), nil
 }
 
 // question reads a call that is only asked about: METHOD [JSON], or as it would be typed: gpio set relay-pump 1.
 func question(args []string) (map[string]any, error) {
-	if len(args) == 0 {
+	if len(args) == 0 || strings.Contains(args[0], ".") && len(args) > 2 {
 		return nil, &usageError{"check METHOD [JSON], or check gpio set LINE VALUE"}
 	}
 	if !strings.Contains(args[0], ".") {
@@ -346,14 +345,13 @@ func (p *program) grants(ctx context.Context, args []string) error {
 	}
 }
 
-// more calls a method for a watch and prints each event.
-func (p *program) more(ctx context.Context, method string, parameters any) error {
+// follow calls a method for a watch and gives each event to show. A watch that is interrupted is done.
+func (p *program) follow(ctx context.Context, method string, parameters any, show func(json.RawMessage) error) error {
 	c, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
-	events := p.events()
-	if err := c.More(ctx, method, parameters, events.print); err != nil {
+	if err := c.More(ctx, method, parameters, show); err != nil && ctx.Err() == nil {
 		return &failure{method, parameters, err}
 	}
 	return nil

@@ -83,7 +83,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 func (p *program) status(err error) int {
 	var usage *usageError
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil:
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitFailed

@@ -233,7 +233,7 @@ func (p *program) callMethod(ctx context.Context, m *hal.Method, words []string)
 		return err
 	}
 	if m.Watches {
-		return p.more(ctx, m.FullName(), parameters)
+		return p.follow(ctx, m.FullName(), parameters, p.events().print)
 	}
 	return p.callAndPrint(ctx, m.FullName(), parameters)
 }

@@ -30,7 +30,7 @@ func members(object json.RawMessage) ([]member, error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		out = append(out, member{fmt.Sprint(key), value})
+		out = append(out, member{oneLine(printable(fmt.Sprint(key))), value})
 	}
 	return out, nil
 }
@@ -59,21 +59,43 @@ func text(value json.RawMessage) string {
 	return string(value)
 }
 
-// printable keeps what comes from devices from steering a terminal. Line ends stay.
+// printable keeps what comes from devices from steering a terminal. Line ends and tabs stay.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
-		if c < 0x20 && c != '\n' || c >= 0x7f && c < 0xa0 {
+		if c < 0x20 && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
 			return '\ufffd'
 		}
 		return c
 	}, s)
 }
 
-// print shows a reply: nothing of an empty one, the value alone where there is one, else a line for each.
+// jsonLine is JSON on one line. The control characters that JSON lets stand are escaped, and so steer no terminal either.
+func jsonLine(raw json.RawMessage) string {
+	var line bytes.Buffer
+	if err := json.Compact(&line, raw); err != nil {
+		return printable(string(raw))
+	}
+	var b strings.Builder
+	for _, c := range line.String() {
+		if c >= 0x7f && c < 0xa0 {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+// printJSON shows a reply as it came.
+func (p *program) printJSON(reply json.RawMessage) error {
+	_, err := fmt.Fprintln(p.stdout, jsonLine(reply))
+	return err
+}
+
+// print shows a reply: nothing of an empty one, the value alone where there is one, else a line for each. The lines of a value stand below each other.
 func (p *program) print(reply json.RawMessage) error {
 	if p.json {
-		_, err := fmt.Fprintf(p.stdout, "%s\n", reply)
-		return err
+		return p.printJSON(reply)
 	}
 	all, err := members(reply)
 	if err != nil {
@@ -85,7 +107,7 @@ func (p *program) print(reply json.RawMessage) error {
 	}
 	w := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
 	for _, m := range all {
-		fmt.Fprintf(w, "%s\t%s\n", m.key, text(m.value))
+		fmt.Fprintf(w, "%s\t%s\n", m.key, strings.NewReplacer("\n", "\n\t", "\t", " ").Replace(text(m.value)))
 	}
 	return w.Flush()
 }
@@ -104,17 +126,20 @@ func (p *program) table(heading ...string) *table {
 	return t
 }
 
+// oneLine keeps a cell from making rows and columns of its own.
+func oneLine(cell string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(cell) }
+
 // row adds a row: cells for people, object for programs.
 func (t *table) row(object any, cells ...string) {
 	if t.p.json {
 		line, err := json.Marshal(object)
 		if err == nil {
-			fmt.Fprintf(t.w, "%s\n", line)
+			fmt.Fprintln(t.w, jsonLine(line))
 		}
 		return
 	}
 	for i := range cells {
-		cells[i] = printable(cells[i])
+		cells[i] = oneLine(printable(cells[i]))
 	}
 	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
 }
@@ -132,8 +157,7 @@ func (p *program) events() *events { return &events{p: p} }
 // print shows one event as a row. A new heading is printed when the fields are others than before.
 func (e *events) print(event json.RawMessage) error {
 	if e.p.json {
-		_, err := fmt.Fprintf(e.p.stdout, "%s\n", event)
-		return err
+		return e.p.printJSON(event)
 	}
 	all, err := members(event)
 	if err != nil {
@@ -143,7 +167,7 @@ func (e *events) print(event json.RawMessage) error {
 	for _, m := range all {
 		width := max(len(m.key), 12) + 2
 		fmt.Fprintf(&heads, "%-*s", width, strings.ToUpper(m.key))
-		fmt.Fprintf(&cells, "%-*s", width, text(m.value))
+		fmt.Fprintf(&cells, "%-*s", width, oneLine(text(m.value)))
 	}
 	if heads.String() != e.heads {
 		e.heads = heads.String()

@@ -5,9 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/board"
+	"github.com/halberd-io/halberd/service"
 	"github.com/halberd-io/halberd/service/client"
 )
 
@@ -20,52 +25,84 @@ func (p *program) refused(err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	var who struct{ UID int64 }
+	var who caller
 	if p.client == nil || p.client.Call(ctx, "io.halberd.Policy.WhoAmI", nil, &who) != nil {
 		return
 	}
-	fmt.Fprint(p.stderr, suggestion(who.UID, f))
+	fmt.Fprint(p.stderr, suggestion(who, f))
 }
 
-// suggestion is a grant that would have permitted a call, as small as can be.
-func suggestion(uid int64, f *failure) string {
-	class := f.method
-	if parts := strings.Split(f.method, "."); len(parts) > 2 {
-		class = strings.ToLower(parts[len(parts)-2])
+// caller is as much of WhoAmI as a grant needs.
+type caller struct {
+	UID  int64
+	Unit string
+}
+
+// identity is the caller in a grant, or "" where no grant can name it. The uid of a unit with DynamicUser= is another one tomorrow (systemd.exec(5)), and
+// nobody's is that of many.
+func (c *caller) identity() string {
+	switch {
+	case c.UID == 65534 || c.UID == 4294967295:
+		return ""
+	case c.UID < 61184 || c.UID > 65519:
+		return fmt.Sprintf("users   = [%d]", c.UID)
+	case c.Unit == "":
+		return ""
+	}
+	return fmt.Sprintf("units   = [%q]", c.Unit)
+}
+
+// suggestion is a grant that would have permitted a call, as small as can be, or "" where there is none.
+func suggestion(who caller, f *failure) string {
+	m, devices := wanted(f)
+	identity := who.identity()
+	if m == nil || identity == "" || m.Device != "" && devices == nil {
+		return ""
+	}
+	class := strings.ToLower(m.Class)
+	id := class + "-" + commandName(m.Name)
+	if long := id + "-" + strings.Join(devices, "+"); devices != nil && len(long) < 100 {
+		id = long
 	}
 	text := "\nWhoever administers this board may permit it by a file /etc/halberd/policy.d/50-" + class + ".toml with\n\n" +
-		fmt.Sprintf("  [[grant]]\n  id      = \"%s-of-%d\"\n  users   = [%d]\n  methods = [%q]\n", class, uid, uid, f.method)
-	if devices := devicesOf(f); len(devices) > 0 {
-		text += "  devices = [" + strings.Join(devices, ", ") + "]\n"
+		fmt.Sprintf("  [[grant]]\n  id      = %q\n  %s\n  methods = [%q]\n", fmt.Sprintf("%s-of-%d", id, who.UID), identity, m.FullName())
+	if devices != nil {
+		text += "  devices = [" + quoted(devices) + "]\n"
 	}
 	return text + "\nand `halctl reload`. What is there already: `halctl grants`.\n"
 }
 
-// devicesOf gives the devices that a call named, quoted.
-func devicesOf(f *failure) []string {
-	var parameter string
-	for _, m := range deviceMethods() {
-		if m.FullName() == f.method {
-			parameter = m.Device
-		}
+// quoted gives IDs as a list in TOML.
+func quoted(ids []string) string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = strconv.Quote(id) // they are printable ASCII
 	}
+	return strings.Join(all, ", ")
+}
+
+// wanted gives the method of a call and the devices that it named: none where one of them cannot be a device.
+func wanted(f *failure) (*hal.Method, []string) {
+	cat, err := service.Describe(board.Drivers())
+	if err != nil {
+		return nil, nil
+	}
+	m := cat.Method([]byte(f.method))
 	raw, err := json.Marshal(f.parameters)
-	if err != nil || parameter == "" {
-		return nil
+	if m == nil || err != nil {
+		return m, nil
 	}
 	var in map[string]json.RawMessage
-	if json.Unmarshal(raw, &in) != nil {
-		return nil
-	}
-	var one string
 	var many []string
-	if json.Unmarshal(in[parameter], &one) == nil {
-		many = []string{one}
-	} else if json.Unmarshal(in[parameter], &many) != nil {
-		return nil
+	one := make([]string, 1)
+	if json.Unmarshal(raw, &in) != nil || json.Unmarshal(in[m.Device], &one[0]) != nil && json.Unmarshal(in[m.Device], &many) != nil {
+		return m, nil
 	}
-	for i, d := range many {
-		many[i] = fmt.Sprintf("%q", d)
+	if many == nil {
+		many = one
 	}
-	return many
+	if len(many) == 0 || slices.ContainsFunc(many, func(id string) bool { return hal.CheckID(id) != nil }) {
+		return m, nil
+	}
+	return m, many
 }
