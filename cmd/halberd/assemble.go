@@ -100,6 +100,8 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	c.Kernel, c.Entries = k, b.Entries
 	if f.config == "" {
 		c.Policy = grantStarter
+	} else {
+		c.BoardChanged = boardChanged(opt, b)
 	}
 	c.Started = func(l hal.Loop) {
 		k.Live(l, uint64(os.Getpid()))

@@ -161,6 +161,19 @@ func TestUntrusted(t *testing.T) {
 	}
 }
 
+// TestKeys: the reference has the keys of all three kinds of file, and reads no configuration.
+func TestKeys(t *testing.T) {
+	status, stdout, stderr := checked("-keys", "-config", "/nowhere")
+	if status != 0 || stderr != "" {
+		t.Errorf("got %d, %q", status, stderr)
+	}
+	for _, want := range []string{"policy.d/*.toml: ", "  methods ", "  where ", "board.toml: [gpio.ID]  ", "  on-release ", "board.toml: [led.ID]  ", "halberd.toml: log-level ", "  connections-per-uid "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("got %s, want %q in it", stdout, want)
+		}
+	}
+}
+
 // TestDetect: what it prints for this machine is a board.toml.
 func TestDetect(t *testing.T) {
 	var stdout, stderr bytes.Buffer

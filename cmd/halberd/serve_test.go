@@ -140,6 +140,42 @@ func TestHangUp(t *testing.T) {
 	p.terminate(t)
 }
 
+// TestBoardChanged: a board.toml that is another one than at the start is told, since it takes a restart, and one that is as it was is not.
+func TestBoardChanged(t *testing.T) {
+	const policy, before, after = "policy.d/10.toml", "[led.front]\nname = \"front:white\"\n", "[led.panel]\nname = \"front:white\"\n"
+	for row, board := range map[string]map[string]string{"with one": {"board.toml": before}, "with none": nil} {
+		t.Run(row, func(t *testing.T) {
+			dir := folder(t, board)
+			write(t, dir, map[string]string{policy: grantAdministration()})
+			at := "stream:" + name()
+			p := startSim(t, "-config", dir, "-listen", at)
+			c := connect(t, at)
+			step := func(want bool) {
+				t.Helper()
+				var reload, status struct{ BoardChanged bool }
+				err := errors.Join(c.Call(t.Context(), "io.halberd.Policy.Reload", nil, &reload), c.Call(t.Context(), "io.halberd.Policy.Status", nil, &status))
+				if err != nil || reload.BoardChanged != want || status.BoardChanged != want {
+					t.Errorf("got %+v from Reload and %+v from Status, %v, want %v", reload, status, err, want)
+				}
+			}
+			step(false)
+			write(t, dir, map[string]string{"board.toml": after})
+			step(true)
+			if board != nil {
+				write(t, dir, board)
+			} else if err := os.Remove(filepath.Join(dir, "board.toml")); err != nil {
+				t.Fatal(err)
+			}
+			step(false)
+			p.terminate(t)
+		})
+	}
+}
+
+func grantAdministration() string {
+	return "[[grant]]\nid = \"self\"\nusers = [" + strconv.Itoa(os.Geteuid()) + "]\nverbs = [\"administer\"]\n"
+}
+
 // TestBadAtTheStart: a daemon does not start with a bad policy.
 func TestBadAtTheStart(t *testing.T) {
 	dir := folder(t, map[string]string{"policy.d/10.toml": "[[grant]]\nid = 7\n"})
@@ -153,12 +189,39 @@ func TestBadAtTheStart(t *testing.T) {
 // TestNoConfigurationNeeded: a simulated board does not care what is wrong with the configuration of the machine that it runs on.
 func TestNoConfigurationNeeded(t *testing.T) {
 	etc := folder(t, map[string]string{"halberd/halberd.toml": "nonsense", "halberd/policy.d/1.toml": "nonsense", "halberd/board.toml": "nonsense"})
-	p := start(t, over(t, etc, "/etc", 0, daemon(t, append([]string{"-sim"}, everywhere(name())...)...)))
+	at := name()
+	p := start(t, over(t, etc, "/etc", 0, daemon(t, append([]string{"-sim"}, everywhere(at)...)...)))
 	p.stdout.await(t, serving)
+	var status struct{ BoardChanged bool }
+	if err := connect(t, "stream:"+at).Call(t.Context(), "io.halberd.Policy.Status", nil, &status); err != nil || status.BoardChanged {
+		t.Errorf("got %+v, %v, want an unchanged board", status, err)
+	}
 	p.terminate(t)
 	p = start(t, over(t, etc, "/etc", 0, daemon(t, everywhere(name())...)))
 	p.exits(t, 1)
 	if got, want := p.stderr.String(), "/etc/halberd/halberd.toml:1: "; !strings.Contains(got, want) {
 		t.Errorf("without -sim: got %q, want %q in it", got, want)
+	}
+}
+
+// TestMachine: without flags the hardware of this machine is served, at all four usual addresses, and the first start since boot is remembered.
+func TestMachine(t *testing.T) {
+	run := folder(t, nil)
+	etc := folder(t, map[string]string{"policy.d/10.toml": grantAdministration()})
+	m := startManager(t, filepath.Join(etc, "notify"))
+	cmd := apart(over(t, run, "/run", 0, daemon(t, "-config", etc)))
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+filepath.Join(etc, "notify"))
+	p := start(t, cmd)
+	m.hears(t, "READY=1", "STATUS=policy generation 1")
+	whoAmI(t, "stream:"+filepath.Join(run, "halberd/io.halberd"))
+	if _, err := os.Stat(filepath.Join(run, "halberd/started")); err != nil {
+		t.Errorf("it does not remember the start: %v", err)
+	}
+	if got := p.stdout.String(); got != "" {
+		t.Errorf("it prints %q, want nothing", got)
+	}
+	p.terminate(t)
+	if got, err := os.ReadDir(filepath.Join(run, "halberd")); err != nil || len(got) != 1 || got[0].Name() != "started" {
+		t.Errorf("it leaves %v, %v, want the file that says that it ran", got, err)
 	}
 }

@@ -38,12 +38,12 @@ static int trusted(int fd)
 
 int main(int argc, char **argv)
 {
-	const char *name = getenv("HALBERD_NAME") ? getenv("HALBERD_NAME") : "halberd";
+	const char *name = getenv("HALBERD_NAME") ? getenv("HALBERD_NAME") : "halberd"; /* without the @ */
 	char message[512], reply[65536];
 	ssize_t n;
 	int fd;
 
-	if (argc != 3 || strpbrk(argv[1], "\"\\") != NULL) {
+	if (argc != 3 || strpbrk(argv[1], "\"\\") != NULL || (strcmp(argv[2], "0") != 0 && strcmp(argv[2], "1") != 0)) {
 		fprintf(stderr, "usage: relay LINE 0|1\n");
 		return 2;
 	}
@@ -52,9 +52,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "relay: cannot reach a Halberd of root or of ourselves at @%s\n", name);
 		return 3;
 	}
-	n = snprintf(message, sizeof(message), "{\"method\":\"io.halberd.Gpio.Set\",\"parameters\":{\"line\":\"%s\",\"value\":%d}}", argv[1], atoi(argv[2]));
-	if (n < 0 || n >= (ssize_t)sizeof(message) || send(fd, message, n, MSG_NOSIGNAL) != n || (n = recv(fd, reply, sizeof(reply) - 1, 0)) <= 0) {
+	n = snprintf(message, sizeof(message), "{\"method\":\"io.halberd.Gpio.Set\",\"parameters\":{\"line\":\"%s\",\"value\":%s}}", argv[1], argv[2]);
+	if (n < 0 || n >= (ssize_t)sizeof(message)) {
+		fprintf(stderr, "relay: the name is too long\n");
+		return 1;
+	}
+	if (send(fd, message, n, MSG_NOSIGNAL) != n || (n = recv(fd, reply, sizeof(reply) - 1, 0)) < 0) {
 		perror("relay");
+		return 1;
+	}
+	if (n == 0) {
+		fprintf(stderr, "relay: the daemon ended the connection\n");
 		return 1;
 	}
 	reply[n] = '\0';

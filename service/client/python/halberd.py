@@ -90,23 +90,24 @@ def connect(address=None):
     address = address or os.environ.get("HALBERD_ADDRESS")
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     candidates = [address] if address else ["stream:/run/halberd/io.halberd"]
-    if not address and runtime and os.getuid() != 0:
+    if not address and runtime and runtime.startswith("/") and os.getuid() != 0:
         candidates.append("stream:%s/halberd/io.halberd" % runtime)
     if not address:
         candidates.append("stream:@halberd")
     for candidate in candidates:
-        kind, name = candidate.split(":", 1)
-        packets = {"stream": False, "seqpacket": True}[kind]
+        kind, _, name = candidate.partition(":")
+        if kind not in ("stream", "seqpacket") or name[:1] not in ("@", "/"):
+            raise ValueError("%s is no address: write it as stream:@halberd or stream:/run/halberd/io.halberd" % candidate)
+        packets = kind == "seqpacket"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET if packets else socket.SOCK_STREAM)
         try:
             sock.connect("\0" + name[1:] if name.startswith("@") else name)
         except (FileNotFoundError, ConnectionRefusedError):
             sock.close()
-            if candidate == candidates[-1]:
-                raise
             continue
         _, uid, _ = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid not in (0, os.getuid()):
             sock.close()
             raise PermissionError("%s is served by uid %d" % (candidate, uid))
         return Board(sock, packets)
+    raise ConnectionRefusedError("no daemon at " + ", ".join(candidates))
