@@ -50,6 +50,8 @@ var commandRows = []struct {
 	{"check a method that is not there", "check io.halberd.Gpio.Explode", 1, "allowed  false\nreason   there is no method io.halberd.Gpio.Explode\n", ""},
 	{"explain for somebody else", "explain --uid 4242 gpio set relay-pump 1", 1, "allowed  false\ngrant    all\nreason   …", ""},
 	{"explain for all that there is", "explain --uid " + strconv.Itoa(os.Geteuid()) + " --gid 7 --groups 8,9 --unit x.service --label l gpio get door", 0, "allowed  true\ngrant    all\nreason   …", ""},
+	{"help of a command", "list -h", 0, "usage: halctl list [CLASS]\nlist the devices that you have a grant for\n", ""},
+	{"help of a method", "gpio set --help", 0, "usage: halctl gpio set LINE VALUE\nSets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.\n", ""},
 	{"explain for nobody of that name", "explain --user nobody-of-that-name gpio get door", 1, "", "halctl: user: unknown user nobody-of-that-name\n"},
 	{"grants", "grants", 0, "ID   METHODS       VERBS  DEVICES  WHERE  RATE\nall  io.halberd.*         *               …", ""},
 	{"status", "status", 0, "version       test\nuptimeMSec …", ""},

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,16 +104,34 @@ func (p *program) status(err error) int {
 
 // command finds what to do: a command of ours, or a class and one of its methods.
 func (p *program) command(ctx context.Context, args []string) error {
+	if args[0] == "help" {
+		p.usage()
+		return nil
+	}
+	help := slices.ContainsFunc(args, func(word string) bool { return word == "-h" || word == "--help" })
 	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(p, ctx, args[1:])
+		if c.name != args[0] {
+			continue
 		}
+		if help {
+			return p.explainUsage(c.name+" "+c.usage, c.doc)
+		}
+		return c.run(p, ctx, args[1:])
 	}
 	m, rest, err := findMethod(args)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case help:
+		return p.explainUsage(usageOf(m), m.Doc)
 	}
 	return p.callMethod(ctx, m, rest)
+}
+
+// explainUsage answers -h behind a command. No device is called so.
+func (p *program) explainUsage(usage, doc string) error {
+	_, err := fmt.Fprintf(p.stdout, "usage: halctl %s\n%s\n", strings.TrimSpace(usage), doc)
+	return err
 }
 
 // connect gives the client, which is made at its first use.

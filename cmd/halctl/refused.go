@@ -14,6 +14,7 @@ import (
 	"github.com/halberd-io/halberd/hal/board"
 	"github.com/halberd-io/halberd/service"
 	"github.com/halberd-io/halberd/service/client"
+	"github.com/halberd-io/halberd/service/policy"
 )
 
 // refused prints why a call failed, and for a denial what to put into a grant.
@@ -56,7 +57,7 @@ func (c *caller) identity() string {
 func suggestion(who caller, f *failure) string {
 	m, devices := wanted(f)
 	identity := who.identity()
-	if m == nil || identity == "" || m.Device != "" && devices == nil {
+	if m == nil || identity == "" || m.Device != "" && devices == nil || policy.IsOpen(m) {
 		return ""
 	}
 	class := strings.ToLower(m.Class)
@@ -64,12 +65,36 @@ func suggestion(who caller, f *failure) string {
 	if long := id + "-" + strings.Join(devices, "+"); devices != nil && len(long) < 100 {
 		id = long
 	}
-	text := "\nWhoever administers this board may permit it by a file /etc/halberd/policy.d/50-" + class + ".toml with\n\n" +
-		fmt.Sprintf("  [[grant]]\n  id      = %q\n  %s\n  methods = [%q]\n", fmt.Sprintf("%s-of-%d", id, who.UID), identity, m.FullName())
+	id = fmt.Sprintf("%s-of-%d", id, who.UID)
+	text := "\nWhoever administers this board may permit it"
+	if near := nearest(f.err); near != "" {
+		text += fmt.Sprintf(" by widening the grant %q, or", near)
+	}
+	text += fmt.Sprintf(" by a file /etc/halberd/policy.d/50-%s.toml with\n\n", fileName(id)) +
+		fmt.Sprintf("  [[grant]]\n  id      = %q\n  %s\n  methods = [%q]\n", id, identity, m.FullName())
 	if devices != nil {
 		text += "  devices = [" + quoted(devices) + "]\n"
 	}
 	return text + "\nand `halctl reload`. What is there already: `halctl grants`.\n"
+}
+
+// nearest is the caller's grant that came nearest, or "".
+func nearest(err error) string {
+	var refusal *client.Error
+	if errors.As(err, &refusal) {
+		return refusal.Grant()
+	}
+	return ""
+}
+
+// fileName makes a file's name of a grant's ID.
+func fileName(id string) string {
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune("/\\$;&|<>()", c) {
+			return '-'
+		}
+		return c
+	}, id)
 }
 
 // quoted gives IDs as a list in TOML.
