@@ -62,6 +62,13 @@ func TestCheckBad(t *testing.T) {
 		{"a user that is not there", map[string]string{"policy.d/a.toml": strings.Replace(pumpGrant, "1000", `"nobody-of-that-name"`, 1)}, []string{"policy.d/a.toml:3: "}},
 		{"an id in two files", map[string]string{"policy.d/a.toml": pumpGrant, "policy.d/b.toml": pumpGrant}, []string{"policy.d/b.toml:2: "}},
 		{"a device without its chip", map[string]string{"board.toml": "[gpio.pump]\nline = 3\n"}, []string{"board.toml:1: "}},
+		{"a line that two entries are about", map[string]string{"board.toml": "[gpio.a]\nchip = \"c\"\nline = 3\n\n[gpio.b]\nchip = \"c\"\nline = 3\n"},
+			[]string{"board.toml:5: is the same hardware as gpio.a, at "}},
+		{"a light that two entries are about", map[string]string{"board.toml": "[led.a]\nname = \"x\"\n[led.b]\nname = \"x\"\n"}, []string{"board.toml:3: "}},
+		{"an input with a value for the start", map[string]string{"board.toml": "[gpio.a]\nchip = \"c\"\nline = 3\ndirection = \"input\"\ninitial = 1\n"},
+			[]string{"board.toml:1: initial, safe and on-release need direction"}},
+		{"a sensor of nothing", map[string]string{"board.toml": "\n[sensor.x]\n"}, []string{"board.toml:2: exactly one of hwmon, thermal and iio"}},
+		{"an interlock", map[string]string{"board.toml": "\n[[interlock]]\nname = \"x\"\n"}, []string{"board.toml:2: "}},
 		{"an unknown table", map[string]string{"board.toml": "\n[frobnicator.x]\n"}, []string{"board.toml:2: "}},
 		{"a limit out of range", map[string]string{"halberd.toml": "[limits]\nconnections = 0\n"}, []string{"halberd.toml:2: "}},
 		{"several faults at once", map[string]string{
