@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,6 +81,25 @@ func TestCommands(t *testing.T) {
 				t.Errorf("the lines are %d and %d at the simulated chip, want 1 and 0", s.Sim.Value("relay-up"), s.Sim.Value("relay-pump"))
 			}
 		})
+	}
+}
+
+// TestExplainByName: a user's name stands for the ids that this machine has for it.
+func TestExplainByName(t *testing.T) {
+	me, err := user.Current()
+	if err != nil {
+		t.Skip(err)
+	}
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid())+"\n[[grant]]\nid = \"group\"\ngroups = ["+me.Gid+"]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"front\"]\n")
+	for _, kind := range transports {
+		status, stdout, stderr := at(t, s, kind, "explain", "--user", me.Username, "gpio", "get", "door")
+		if want := "allowed  true\ngrant    all\n"; status != 0 || !strings.HasPrefix(stdout, want) {
+			t.Errorf("%s: got %d, %q, %q, want %q", kind, status, stdout, stderr, want)
+		}
+		status, stdout, stderr = at(t, s, kind, "explain", "--uid", "4242", "--groups", "5,"+me.Gid, "led", "get", "front")
+		if want := "allowed  true\ngrant    group\n"; status != 0 || !strings.HasPrefix(stdout, want) {
+			t.Errorf("%s: by a group: got %d, %q, %q, want %q", kind, status, stdout, stderr, want)
+		}
 	}
 }
 
