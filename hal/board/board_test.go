@@ -3,6 +3,7 @@ package board
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -25,8 +26,8 @@ func entries(t *testing.T, text string) (all []hal.Entry) {
 		t.Fatal(err)
 	}
 	for _, table := range Tables() {
-		for id, keys := range tables[table.Name] {
-			object, err := json.Marshal(keys)
+		for _, id := range slices.Sorted(maps.Keys(tables[table.Name])) {
+			object, err := json.Marshal(tables[table.Name][id])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +77,7 @@ func TestErrorClosesEverything(t *testing.T) {
 	k := sim.New(sim.Options{})
 	bad := entries(t, k.BoardTOML()+"\n[sensor.none]\nthermal = \"cpu-thermal\"\n")
 	_, err := Open(k, haltest.NewLoop(), slog.New(slog.DiscardHandler), bad, true)
-	if want := "cannot open class Sensor: sensor.none: sensor.none: cpu-thermal/temp is sensor.soc already, at sensor.soc"; err == nil || err.Error() != want {
+	if want := "cannot open class Sensor: sensor.soc: sensor.soc: cpu-thermal/temp is sensor.none already, at sensor.none"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if n := k.Opened(); n != 0 {

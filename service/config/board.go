@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/halberd-io/halberd/hal"
@@ -91,14 +92,18 @@ func (b *Board) read(t *table, tables []hal.Table) {
 	t.finish()
 }
 
-// entries reads all of [gpio.NAME].
+// entries reads all of [gpio.NAME], in the order of their lines.
 func (b *Board) entries(t *table, kind *hal.Table) {
 	all := t.inner(kind.Name)
 	if all == nil {
 		return
 	}
-	for id, v := range all.values {
-		values, ok := v.(map[string]any)
+	ids := slices.Sorted(maps.Keys(all.values))
+	slices.SortStableFunc(ids, func(a, b string) int {
+		return t.doc.lines.of(under(all.path, a)) - t.doc.lines.of(under(all.path, b))
+	})
+	for _, id := range ids {
+		values, ok := all.values[id].(map[string]any)
 		if !ok {
 			all.fail(id, "must be a table: [%s.NAME]", kind.Name)
 			continue
@@ -108,11 +113,6 @@ func (b *Board) entries(t *table, kind *hal.Table) {
 		}
 		b.entry(&table{doc: t.doc, path: under(all.path, id), values: values}, kind, id)
 	}
-	list := b.Entries[kind.Name]
-	sort.Slice(list, func(i, j int) bool {
-		a, b := t.doc.lines.of(under(all.path, list[i].ID)), t.doc.lines.of(under(all.path, list[j].ID))
-		return a < b || a == b && list[i].ID < list[j].ID
-	})
 }
 
 // entry reads one table by its declaration.
