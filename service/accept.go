@@ -77,7 +77,7 @@ func (s *Server) admit(fd int, t peer.Transport) {
 	s.count(c, 1)
 	s.conns[c] = struct{}{}
 	if c.refused != nil {
-		s.loop.After(s.limits.messageTime, c.close)
+		c.expiry = s.loop.After(s.limits.messageTime, c.close)
 	}
 }
 

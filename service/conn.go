@@ -22,6 +22,8 @@ type conn struct {
 	out     frame.Queue
 	events  uint32 // what epoll waits for
 	parked  bool
+	behind  bool // calls that have arrived wait for their turn, and nothing more is received until they had it
+	posted  bool // for which the loop comes back
 	session *hal.Session
 	watched int  // devices of the session
 	hungUp  bool // seen while parked
@@ -31,6 +33,7 @@ type conn struct {
 
 	unfinished *loop.Timer // a message that was begun
 	stalled    *loop.Timer // a reader that takes nothing
+	expiry     *loop.Timer // of a refused connection
 	ends       []*ending
 }
 
@@ -48,7 +51,7 @@ func (c *conn) Ready(events uint32) {
 	if events&unix.EPOLLOUT != 0 {
 		c.drain()
 	}
-	if (gone || events&unix.EPOLLIN != 0) && c.reads() {
+	if (gone || events&unix.EPOLLIN != 0) && c.reads() && !c.behind {
 		c.receive()
 	}
 	c.settle()
@@ -104,7 +107,7 @@ func (c *conn) empty() {
 // drop closes a connection that broke the protocol.
 func (c *conn) drop(why string) {
 	c.server.dropped++
-	c.server.log.Info("connection dropped", "why", why, c.subject())
+	c.server.audit.Dropped(c.who(), "connection dropped", why)
 	c.close()
 }
 
@@ -113,7 +116,7 @@ func (c *conn) packet(p frame.Packet) {
 	reply := c.server.reply[:0]
 	msg := message(p.Data)
 	if p.Truncated || len(msg) > frame.MaxRequest {
-		c.server.log.Info("packet dropped", "why", "too large", c.subject())
+		c.server.audit.Dropped(c.who(), "packet dropped", "too large")
 		reply = dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest})
 	} else {
 		reply = c.serve(msg, reply)
@@ -132,20 +135,25 @@ func message(packet []byte) []byte {
 	return packet
 }
 
-// process carries out the calls that have arrived on a STREAM, and sends their replies together.
+// maxTurn is how many calls of one connection are carried out before others have their turn.
+const maxTurn = 32
+
+// process carries out calls that have arrived on a STREAM, and sends their replies together.
 func (c *conn) process() {
 	replies := c.server.reply[:0]
-	for c.reads() && len(replies)+c.out.Len() < c.server.limits.maxQueued {
+	c.behind = true
+	for turn := 0; turn < maxTurn && c.reads() && len(replies)+c.out.Len() < c.server.limits.maxQueued; turn++ {
 		msg, err := c.in.Next()
 		if err != nil {
 			replies = dispatch.AppendError(replies, &hal.MessageTooLarge{Limit: frame.MaxRequest})
 			replies = append(replies, 0)
 			c.closing = true
+		}
+		if msg == nil || err != nil {
+			c.behind = false
 			break
 		}
-		if msg == nil {
-			break
-		}
+		c.stopUnfinished()
 		before := len(replies)
 		replies = c.serve(msg, replies)
 		if len(replies) > before {
@@ -157,7 +165,23 @@ func (c *conn) process() {
 		c.in.Keep()
 		c.send(replies)
 	}
+	c.comeBack()
 	c.awaitRest()
+}
+
+// comeBack goes on with calls that have arrived, once others had their turn. While the connection is parked or its reader is slow, what ends that does.
+func (c *conn) comeBack() {
+	if !c.behind || c.posted || !c.reads() {
+		return
+	}
+	c.posted = true
+	c.server.loop.Post(func() {
+		c.posted = false
+		if c.behind && c.reads() {
+			c.process()
+			c.settle()
+		}
+	})
 }
 
 // serve carries out one call and appends its reply to replies, which are those of calls before it.
@@ -195,7 +219,7 @@ func (c *conn) settle() {
 		return
 	}
 	var events uint32
-	if c.reads() {
+	if c.reads() && !c.behind {
 		events |= unix.EPOLLIN
 	}
 	if c.out.Len() > 0 {
@@ -263,7 +287,11 @@ func (c *conn) afterHangUp() {
 		c.process()
 	}
 	for !c.closed && !c.closing && !c.parked {
-		c.receive()
+		if c.behind {
+			c.process()
+		} else {
+			c.receive()
+		}
 	}
 	if c.parked && !c.closed {
 		c.hangUp()
@@ -280,8 +308,9 @@ func (c *conn) close() {
 	c.closed = true
 	c.forgetWatch()
 	c.stopStalled()
-	if c.unfinished != nil {
-		c.unfinished.Stop()
+	c.stopUnfinished()
+	if c.expiry != nil {
+		c.expiry.Stop()
 	}
 	c.out.Drop()
 	if !c.hungUp {

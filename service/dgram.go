@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/audit"
 	"github.com/halberd-io/halberd/service/dispatch"
 	"github.com/halberd-io/halberd/service/frame"
 	"github.com/halberd-io/halberd/service/peer"
@@ -42,7 +43,7 @@ func (d *datagrams) Ready(uint32) {
 	}
 	if why := d.objection(p); why != "" {
 		d.server.dropped++
-		d.server.log.Info("datagram dropped", "why", why, "uid", p.UID, "pid", p.PID)
+		d.server.audit.Dropped(audit.Who{UID: p.UID, GID: p.GID, PID: p.PID, Transport: peer.Datagram.String()}, "datagram dropped", why)
 		return
 	}
 	call := d.take(p)
@@ -71,7 +72,7 @@ func tooLarge(p frame.Packet) bool { return p.Truncated || len(message(p.Data)) 
 func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
 	reply := d.server.reply[:0]
 	if tooLarge(p) {
-		d.server.log.Info("datagram dropped", "why", "too large", call.subject())
+		d.server.audit.Dropped(call.who(), "datagram dropped", "too large")
 		d.send(call, dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest}))
 		return dispatch.Done
 	}
@@ -81,7 +82,7 @@ func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
 	}
 	if err != nil {
 		d.server.dropped++
-		d.server.log.Info("datagram dropped", "why", err.Error(), call.subject())
+		d.server.audit.Dropped(call.who(), "datagram dropped", err.Error())
 		return dispatch.Done
 	}
 	call.oneway = e.Oneway

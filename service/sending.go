@@ -13,7 +13,14 @@ func (c *conn) awaitRest() {
 	switch waits := !c.closed && !c.parked && c.in.Len() > 0 && c.reads(); {
 	case waits && c.unfinished == nil:
 		c.unfinished = c.server.loop.After(c.server.limits.messageTime, func() { c.drop("a message that was never finished") })
-	case !waits && c.unfinished != nil:
+	case !waits:
+		c.stopUnfinished()
+	}
+}
+
+// stopUnfinished ends the time of a message, which arrived or will not any more.
+func (c *conn) stopUnfinished() {
+	if c.unfinished != nil {
 		c.unfinished.Stop()
 		c.unfinished = nil
 	}

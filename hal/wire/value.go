@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -171,7 +170,7 @@ type Member struct {
 // DuplicateError names a key that stands twice in one object.
 type DuplicateError struct{ Key string }
 
-func (e *DuplicateError) Error() string { return "duplicate key " + strconv.Quote(e.Key) }
+func (e *DuplicateError) Error() string { return fmt.Sprintf("duplicate key %.64q", e.Key) }
 
 // ErrTooMany is returned by Members for an object of more members than it may have.
 var ErrTooMany = errors.New("too many members")
@@ -246,22 +245,70 @@ func Elements(array Value, f func(index int, v Value) error) error {
 	return nil
 }
 
-// Unique refuses a duplicate key anywhere inside a valid value.
+// Unique refuses a duplicate key anywhere inside a valid value. It reads the text once, however deep it nests.
 func Unique(v Value) error {
-	switch v.Kind() {
-	case Object:
-		seen := map[string]bool{}
-		return Each(v, func(key []byte, v Value) error {
-			if seen[string(key)] {
-				return &DuplicateError{Key: string(key)}
-			}
-			seen[string(key)] = true
-			return Unique(v)
-		})
-	case Array:
-		return Elements(v, func(_ int, v Value) error { return Unique(v) })
+	s := scanner{data: v}
+	return s.unique()
+}
+
+func (s *scanner) unique() error {
+	switch s.peek() {
+	case '{':
+		return s.uniqueMembers()
+	case '[':
+		return s.uniqueElements()
 	}
-	return nil
+	return s.value(0)
+}
+
+func (s *scanner) uniqueMembers() error {
+	s.pos++
+	s.space()
+	if s.peek() == '}' {
+		s.pos++
+		return nil
+	}
+	seen := map[string]bool{}
+	for {
+		from := s.pos
+		if err := s.str(); err != nil {
+			return err
+		}
+		key, err := Value(s.data[from:s.pos]).Text()
+		if err != nil {
+			return err
+		}
+		if seen[string(key)] {
+			return &DuplicateError{Key: string(key)}
+		}
+		seen[string(key)] = true
+		s.space()
+		s.pos++ // the colon
+		s.space()
+		if err := s.unique(); err != nil {
+			return err
+		}
+		if done, err := s.next('}'); done || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) uniqueElements() error {
+	s.pos++
+	s.space()
+	if s.peek() == ']' {
+		s.pos++
+		return nil
+	}
+	for {
+		if err := s.unique(); err != nil {
+			return err
+		}
+		if done, err := s.next(']'); done || err != nil {
+			return err
+		}
+	}
 }
 
 // Trim takes the white space off a valid value.

@@ -60,6 +60,15 @@ func (l *Log) Allowed(who Who, m *hal.Method, devices, grant string) {
 	l.record(slog.LevelInfo, "allowed", who, m, devices, slog.String("grant", grant))
 }
 
+// Dropped records that a connection or a message was dropped, and why. It draws on the same budget as denials do.
+func (l *Log) Dropped(who Who, what, why string) {
+	omitted, ok := l.spend(who.UID)
+	if !ok {
+		return
+	}
+	l.log.Info(what, "why", why, "uid", who.UID, "gid", who.GID, "pid", who.PID, "transport", who.Transport, "omitted", omitted)
+}
+
 func (l *Log) record(level slog.Level, decision string, who Who, m *hal.Method, devices string, more ...slog.Attr) {
 	omitted, ok := l.spend(who.UID)
 	if !ok {

@@ -92,3 +92,15 @@ func TestManyUIDs(t *testing.T) {
 		t.Errorf("%d budgets are kept, want at most %d", got, maxUIDs)
 	}
 }
+
+// TestDropped: what breaks the protocol fills the log no more than denials do.
+func TestDropped(t *testing.T) {
+	l, _, out := newLog(t)
+	for range 100 {
+		l.Dropped(Who{UID: 1, Transport: "dgram"}, "datagram dropped", "nonsense")
+	}
+	got := lines(out)
+	if len(got) != burst || !strings.Contains(got[0], `msg="datagram dropped" why=nonsense uid=1`) {
+		t.Errorf("100 dropped datagrams are %d records, the first %s", len(got), got[0])
+	}
+}

@@ -60,7 +60,7 @@ func (e *Envelope) take(m wire.Member) (err error) {
 	case "upgrade":
 		e.Upgrade, err = flag(m)
 	default:
-		err = fmt.Errorf("cannot read call: unknown key %q", m.Key)
+		err = fmt.Errorf("cannot read call: unknown key %.64q", m.Key)
 	}
 	return err
 }
