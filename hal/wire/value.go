@@ -268,7 +268,7 @@ func (s *scanner) uniqueMembers() error {
 		s.pos++
 		return nil
 	}
-	seen := map[string]bool{}
+	var keys keySet
 	for {
 		from := s.pos
 		if err := s.str(); err != nil {
@@ -278,10 +278,9 @@ func (s *scanner) uniqueMembers() error {
 		if err != nil {
 			return err
 		}
-		if seen[string(key)] {
+		if !keys.add(key) {
 			return &DuplicateError{Key: string(key)}
 		}
-		seen[string(key)] = true
 		s.space()
 		s.pos++ // the colon
 		s.space()
@@ -292,6 +291,39 @@ func (s *scanner) uniqueMembers() error {
 			return err
 		}
 	}
+}
+
+// keySet is the keys of one object: a few in an array, which costs no memory of its own, more in a map.
+type keySet struct {
+	few  [8][]byte
+	n    int
+	many map[string]bool
+}
+
+// add reports false for a key that is there.
+func (k *keySet) add(key []byte) bool {
+	if k.many != nil {
+		if k.many[string(key)] {
+			return false
+		}
+		k.many[string(key)] = true
+		return true
+	}
+	for _, other := range k.few[:k.n] {
+		if bytes.Equal(other, key) {
+			return false
+		}
+	}
+	if k.n < len(k.few) {
+		k.few[k.n] = key
+		k.n++
+		return true
+	}
+	k.many = map[string]bool{string(key): true}
+	for _, other := range k.few {
+		k.many[string(other)] = true
+	}
+	return true
 }
 
 func (s *scanner) uniqueElements() error {
