@@ -17,6 +17,8 @@
 #   cross/base-image.sh
 #   buildah bud -t halberd --build-arg GO_IMAGE=localhost/halberd-go:trixie \
 #     --build-arg GOPROXY=file:///modules -v "$(go env GOMODCACHE)/cache/download:/modules:ro" .
+#
+# With --platform, the buildah 1.28 of Debian 12 also needs --build-arg BUILDPLATFORM=linux/amd64, this machine's own.
 ARG GO_IMAGE=golang:1.26-trixie
 
 FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS source
