@@ -59,6 +59,8 @@ type Class struct {
 	Methods []*Method
 	Devices Inventory // nil for a class without devices
 	Close   func()    // lets go of everything; may be nil; called once
+	// Safe lists the outputs that have a safe value, as SafeOutputs does it; nil for a class without outputs. It is called on the loop.
+	Safe func() []SafeOutput
 }
 
 // Inventory lists the devices of a class by ID.

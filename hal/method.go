@@ -11,6 +11,8 @@ type Method struct {
 	Watches bool
 	// NeedsConnection is true for a method that datagrams do not offer: it returns a descriptor, or what it does ends with the connection.
 	NeedsConnection bool
+	// Later is true for a method that is answered once everything it started is done.
+	Later bool
 	// Device is the parameter that names the device or devices; "" for a method without.
 	Device string
 	// In and Out are the fields of the parameters, the device's first, and of the results.
@@ -78,6 +80,16 @@ func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc stri
 	return declare(verb, name, doc, "", func() operation {
 		return &plain[P, R, PP, PR]{do: run}
 	})
+}
+
+// Later declares a method without a device that is answered later: start returns at once, and done is called on the loop afterwards, once, when the results
+// stand in out.
+func Later[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, start func(h Holder, in *P, out *R, done func(error))) *Method {
+	m := declare(verb, name, doc, "", func() operation {
+		return &later[P, R, PP, PR]{start: start}
+	})
+	m.Later = true
+	return m
 }
 
 // Watch declares a method that reports several devices and their changes. state reads the current state of one device. start calls
@@ -182,6 +194,11 @@ func (p Permitted) Bus() string {
 
 // Run carries the call out. It may block where Bus is not "".
 func (p Permitted) Run(h Holder) error { return p.call.op.run(h) }
+
+// Start begins a call whose method is answered Later: done is called on the loop after Start has returned, once.
+func (p Permitted) Start(h Holder, done func(error)) {
+	p.call.op.(interface{ begin(Holder, func(error)) }).begin(h, done)
+}
 
 // Reply appends the results of a call that ran.
 func (p Permitted) Reply(dst []byte) []byte {

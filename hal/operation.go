@@ -1,6 +1,7 @@
 package hal
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/halberd-io/halberd/hal/wire"
@@ -163,3 +164,15 @@ func (o *plain[P, R, PP, PR]) run(h Holder) error     { return o.do(h, &o.in, &o
 func (o *plain[P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
 
 func (o *plain[P, R, PP, PR]) reset() { o.in, o.out = *new(P), *new(R) }
+
+// later is a call without a device that is answered later.
+type later[P, R any, PP messageOf[P], PR messageOf[R]] struct {
+	plain[P, R, PP, PR]
+	start func(Holder, *P, *R, func(error))
+}
+
+// errLater is what running such a call at once gives.
+var errLater = errors.New("cannot run a call at once that is answered later")
+
+func (o *later[P, R, PP, PR]) run(Holder) error                 { return errLater }
+func (o *later[P, R, PP, PR]) begin(h Holder, done func(error)) { o.start(h, &o.in, &o.out, done) }

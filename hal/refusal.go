@@ -21,7 +21,7 @@ type Refusal interface {
 // Refusals lists one of each refusal, as the interface texts declare them.
 func Refusals() []Refusal {
 	return []Refusal{&RateLimited{}, &NoSuchDevice{}, &DeviceGone{}, &Busy{}, &NotSupported{}, &OutOfRange{}, &Interlocked{},
-		&LimitExceeded{}, &Timeout{}, &MessageTooLarge{}, &BadConfiguration{}, &System{}}
+		&LimitExceeded{}, &Timeout{}, &MessageTooLarge{}, &BadConfiguration{}, &NotSafe{}, &System{}}
 }
 
 // InvalidParameter is org.varlink.service.InvalidParameter: missing, unknown, of the wrong type or outside the declared range.
@@ -209,6 +209,37 @@ func (e *BadConfiguration) ErrorName() string { return "io.halberd.BadConfigurat
 // Fields declares the parameters of the error.
 func (e *BadConfiguration) Fields(f *Fields) {
 	f.Text("reason", &e.Reason, "What is wrong, with file and line.")
+}
+
+// FailedOutput is an output that was not brought to its safe value, and why.
+type FailedOutput struct{ Class, Device, Error, Reason string }
+
+// Fields declares what is said of the output.
+func (e *FailedOutput) Fields(f *Fields) {
+	f.Text("class", &e.Class, "The class of the device.")
+	f.Text("device", &e.Device, "Its ID.")
+	f.Text("error", &e.Error, "The error that a call on it would have been answered with.")
+	f.Text("reason", &e.Reason, "Why, for a person.")
+}
+
+// MaxFailed is how many outputs a NotSafe names: it fits the smallest reply.
+const MaxFailed = 50
+
+// NotSafe is answered where not every output could be brought to its safe value. All others were.
+type NotSafe struct {
+	Failures int64
+	Failed   []FailedOutput
+}
+
+func (e *NotSafe) Error() string {
+	return fmt.Sprintf("not safe: %d outputs failed", e.Failures)
+}
+func (e *NotSafe) ErrorName() string { return "io.halberd.NotSafe" }
+
+// Fields declares the parameters of the error.
+func (e *NotSafe) Fields(f *Fields) {
+	f.IntIn("failures", &e.Failures, 1, math.MaxInt64, Unitless, "How many outputs failed.")
+	Each(f, "failed", &e.Failed, 1, MaxFailed, "The first of them; the log names all.")
 }
 
 // System is io.systemd.System: any other error of the kernel.

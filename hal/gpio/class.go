@@ -24,7 +24,7 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	}
 	return &hal.Class{
 		Name: class, Doc: "Lines of GPIO chips. Values are logical: 1 is active.",
-		Methods: methods(b.lines), Devices: b.lines, Close: b.close,
+		Methods: methods(b.lines), Devices: b.lines, Close: b.close, Safe: hal.SafeOutputs(b.lines, (*Line).safeValue, (*Line).bringSafe),
 	}, nil
 }
 
@@ -60,6 +60,7 @@ func (b *board) open() (err error) {
 		} else if reserved[name] {
 			l.id = hal.EscapeID(at.chip.place(at.offset))
 		}
+		l.declared = l.setup
 		if err := b.lines.Add(l); err != nil {
 			return err
 		}

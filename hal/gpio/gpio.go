@@ -32,6 +32,8 @@ type Line struct {
 	env   *hal.Env
 	where string // file and line of board.toml; "" for a line that it does not name
 
+	declared setup // what board.toml says
+
 	guard  hal.Guard // of what follows: GetMany may read lines of several chips on one worker
 	setup  setup
 	held   *request // nil while nobody holds the line

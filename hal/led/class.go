@@ -51,7 +51,8 @@ func Open(env *hal.Env) (*hal.Class, error) {
 		closeAll()
 		return nil, err
 	}
-	return &hal.Class{Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(leds), Devices: leds, Close: closeAll}, nil
+	return &hal.Class{Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(leds), Devices: leds, Close: closeAll,
+		Safe: hal.SafeOutputs(leds, (*LED).safeValue, (*LED).bringSafe)}, nil
 }
 
 // find adds every light of the kernel, by the name that board.toml gives it or by its own.

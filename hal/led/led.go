@@ -214,6 +214,12 @@ func (d *LED) look() (brightness int64, triggers []string, active string, err er
 	return brightness, triggers, active, err
 }
 
+// safeValue is the brightness that board.toml calls safe.
+func (d *LED) safeValue() hal.Opt[int64] { return d.output.Safe }
+
+// bringSafe sets it, and ends a trigger that is active.
+func (d *LED) bringSafe() error { return d.set(&setIn{d.output.Safe.Value}, nil) }
+
 // read reads the state.
 func (d *LED) read() (state, error) {
 	brightness, _, active, err := d.look()

@@ -44,7 +44,7 @@ type Status uint8
 const (
 	// Done: the reply was appended; nothing was, for a oneway call.
 	Done Status = iota
-	// Waiting: a worker runs the call, and Peer.Finish gets the reply.
+	// Waiting: the call runs on, on a worker or otherwise, and Peer.Finish gets the reply.
 	Waiting
 	// Watching: the call is a watch now, and Peer.Event gets its replies.
 	Watching
@@ -100,6 +100,9 @@ func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Perm
 	if e.More && m.Watches {
 		return d.watch(p, permitted, m, call.Devices(), dst)
 	}
+	if m.Later {
+		return d.start(e.Oneway, p, call, permitted, dst)
+	}
 	if bus := permitted.Bus(); bus != "" {
 		return d.submit(bus, e.Oneway, p, call, permitted, dst)
 	}
@@ -107,6 +110,20 @@ func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Perm
 	dst = d.reply(dst, m, permitted, err)
 	call.Release()
 	return dst, Done
+}
+
+// start begins a call that is answered later.
+func (d *Dispatcher) start(oneway bool, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
+	m, limit := call.Method, p.ReplyLimit()
+	permitted.Start(p.Holder(), func(err error) {
+		if oneway {
+			p.Finish(nil)
+		} else {
+			p.Finish(fit(d.reply(nil, m, permitted, err), 0, limit))
+		}
+		call.Release()
+	})
+	return dst, Waiting
 }
 
 // submit lets the worker of a bus run the call. A call that is not back at its deadline is answered without it; its memory is not used again, since the

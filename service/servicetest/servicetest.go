@@ -47,6 +47,18 @@ func WithDrivers(drivers ...hal.Driver) Option {
 	return func(c *service.Config) { c.Drivers, c.Entries = drivers, nil }
 }
 
+// WithBoard adds hardware to the simulated board, and declares it with a board.toml instead of the simulator's own.
+func WithBoard(t testing.TB, boardTOML string, add func(*sim.Kernel)) Option {
+	return func(c *service.Config) {
+		add(c.Kernel.(*sim.Kernel))
+		b, err := config.ParseBoard("board.toml", boardTOML, board.Tables())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Entries = b.Entries
+	}
+}
+
 var count atomic.Int64
 
 // Start runs a server whose policy is the given TOML.

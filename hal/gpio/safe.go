@@ -1,0 +1,37 @@
+package gpio
+
+import "github.com/halberd-io/halberd/hal"
+
+// safeValue is what board.toml calls safe.
+func (l *Line) safeValue() hal.Opt[int64] { return l.declared.output.Safe }
+
+// bringSafe drives the safe value, on a line that is used as board.toml declares it: the value means nothing with another polarity or direction, so what
+// Configure changed is undone.
+func (l *Line) bringSafe() error {
+	value := l.declared.output.Safe.Value
+	changed := false
+	err := l.guard.Do(func() (err error) {
+		changed, err = l.restore(value)
+		return err
+	})
+	if err != nil {
+		return l.refuse(err)
+	}
+	if changed {
+		l.report(value)
+	}
+	return nil
+}
+
+// restore makes the line the declared output again, with a value.
+func (l *Line) restore(value int64) (changed bool, err error) {
+	if l.setup == l.declared {
+		return l.set(value)
+	}
+	changed = !l.output || l.driven != value
+	if err := l.becomeOutput(&l.declared, hal.Some(value)); err != nil {
+		return false, err
+	}
+	l.setup = l.declared
+	return changed, nil
+}

@@ -1,0 +1,86 @@
+package service_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/halberd-io/halberd/hal/board"
+	"github.com/halberd-io/halberd/service"
+)
+
+// verbs is what each method does, in one place for review: a method that changes its verb changes what grants by verb cover.
+const verbs = `
+org.varlink.service.GetInfo observe
+org.varlink.service.GetInterfaceDescription observe
+io.halberd.Board.List observe
+io.halberd.Board.Describe observe
+io.halberd.Board.Safe administer
+io.halberd.Policy.WhoAmI observe
+io.halberd.Policy.Check observe
+io.halberd.Policy.Grants observe
+io.halberd.Policy.Explain administer
+io.halberd.Policy.Reload administer
+io.halberd.Policy.Status administer
+io.halberd.Gpio.Get observe
+io.halberd.Gpio.GetMany observe
+io.halberd.Gpio.Set control
+io.halberd.Gpio.Toggle control
+io.halberd.Gpio.Configure configure
+io.halberd.Gpio.Watch observe
+io.halberd.Led.Get observe
+io.halberd.Led.Set control
+io.halberd.Led.Blink control
+io.halberd.Led.SetTrigger configure
+io.halberd.Led.SetColor control
+io.halberd.Led.Watch observe
+io.halberd.Sensor.Get observe
+io.halberd.Sensor.Watch observe
+`
+
+func TestVerbs(t *testing.T) {
+	cat, err := service.Describe(board.Drivers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(strings.TrimPrefix(verbs, "\n")) {
+		listed[strings.TrimSuffix(line, "\n")] = true
+	}
+	for _, m := range cat.Methods() {
+		line := fmt.Sprintf("%s %s", m.FullName(), m.Verb)
+		if !listed[line] {
+			t.Errorf("%q is not in the table", line)
+		}
+		delete(listed, line)
+	}
+	for line := range listed {
+		t.Errorf("%q is in the table, and there is no such method", line)
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files of testdata anew")
+
+// TestTexts: the interfaces of the service itself read as the golden texts say.
+func TestTexts(t *testing.T) {
+	cat, err := service.Describe(board.Drivers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"io.halberd", "io.halberd.Board", "io.halberd.Policy"} {
+		golden := filepath.Join("testdata", name+".varlink")
+		got := cat.Interface(name).Text
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil || got != string(want) {
+			t.Errorf("%s is not as in %s (%v):\n%s", name, golden, err, got)
+		}
+	}
+}
