@@ -30,6 +30,7 @@ func commands() []command {
 		{"grants", "", "list your grants", (*program).grants},
 		{"status", "", "say what policy is in force", plainCall("io.halberd.Policy.Status")},
 		{"reload", "", "have the policy read anew", plainCall("io.halberd.Policy.Reload")},
+		{"safe", "", "bring all outputs that have a safe value to it, and say how many those are", plainCall("io.halberd.Board.Safe")},
 		{"completion", "bash|zsh|fish", "print what a shell needs to complete commands", (*program).completion},
 	}
 }

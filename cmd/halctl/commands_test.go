@@ -56,6 +56,8 @@ var commandRows = []struct {
 	{"explain for nobody of that name", "explain --user nobody-of-that-name gpio get door", 1, "", "halctl: user: unknown user nobody-of-that-name\n"},
 	{"grants", "grants", 0, "ID   METHODS       VERBS  DEVICES  WHERE  RATE\nall  io.halberd.*         *               …", ""},
 	{"status", "status", 0, "version       test\nuptimeMSec …", ""},
+	{"safe of one device", "safe relay-pump", 2, "", "usage: halctl safe\n"},
+	{"help of safe", "safe -h", 0, "usage: halctl safe\nbring all outputs that have a safe value to it, and say how many those are\n", ""},
 	{"reload", "reload", 0, "generation    2\n…", ""},
 }
 
