@@ -6,10 +6,10 @@ FUZZTIME ?= 60s
 
 # TARGET=arm64 makes `make install` take that target's programs.
 programs := build$(addprefix /,$(TARGET))
+needed   := $(sort $(programs)/halberd build/halberd build/halctl)
 bin      := $(DESTDIR)$(PREFIX)/bin
 units    := $(DESTDIR)$(PREFIX)/lib/systemd/system
-complete := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-defaults := $(abspath $(DESTDIR))/usr/lib/halberd
+share    := $(DESTDIR)$(PREFIX)/share
 
 .PHONY: build cross run test fuzz check install clean help
 
@@ -32,16 +32,21 @@ check: ## gofmt and go vet
 	@files=$$(gofmt -l .) && { test -z "$$files" || { echo "gofmt would change:" $$files; false; }; }
 	go vet ./...
 
-# Builds nothing that is there already, so that `make` and `sudo make install` are two steps.
-install: $(programs)/halberd build/halctl ## programs, units, completions and defaults, below DESTDIR; PREFIX=/usr, TARGET=this machine
+# Builds nothing that is there already, so that `make` and `sudo make install` are two steps. What the programs know is printed by those of this machine.
+install: $(needed) ## the whole overlay, below DESTDIR; PREFIX=/usr, TARGET=this machine
 	@install -D -m 0755 -t $(bin) $(programs)/halberd $(programs)/halctl
 	@install -d $(units)
 	@for unit in init/systemd/*.{socket,service}; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit | install -m 0644 /dev/stdin $(units)/$${unit##*/} || exit; done
-	@if build/halctl completion bash >build/halctl.bash; then install -D -m 0644 build/halctl.bash $(complete)/halctl; fi
-	@if cd rootfs/usr/lib/halberd 2>/dev/null; then find . -type f -exec install -D -m 0644 {} $(defaults)/{} \; ; fi
+	@find rootfs/usr -type f -printf '%P\0' | xargs -0 -I{} install -D -m 0644 rootfs/usr/{} $(DESTDIR)/usr/{}
+	@rm -rf build/share && mkdir -p build/share/varlink && build/halberd check -interfaces build/share/varlink
+	@for shell in bash zsh fish; do build/halctl completion $$shell >build/share/halctl.$$shell || exit; done
+	@install -D -m 0644 -t $(share)/varlink build/share/varlink/*
+	@install -D -m 0644 build/share/halctl.bash $(share)/bash-completion/completions/halctl
+	@install -D -m 0644 build/share/halctl.zsh $(share)/zsh/vendor-completions/_halctl
+	@install -D -m 0644 build/share/halctl.fish $(share)/fish/vendor_completions.d/halctl.fish
 
-$(programs)/halberd build/halctl &:
+$(needed) &:
 	cross/build.sh host $(TARGET)
 
 clean: ## removes build/

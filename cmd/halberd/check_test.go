@@ -181,6 +181,14 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestInterfaces: without the folder there is nothing to write them into.
+func TestInterfaces(t *testing.T) {
+	status, stdout, stderr := checked("-interfaces", "/nowhere")
+	if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "halberd: open /nowhere/io.halberd") {
+		t.Errorf("got %d, %q, %q", status, stdout, stderr)
+	}
+}
+
 // TestDetect: what it prints for this machine is a board.toml.
 func TestDetect(t *testing.T) {
 	var stdout, stderr bytes.Buffer

@@ -1,7 +1,7 @@
 // Command halberd lets unprivileged programs use the hardware of a board, each as far as a grant says.
 //
 //	halberd [-config DIR] [-sim] [-listen ADDRESS]… [-socket-fd N]… [-version]
-//	halberd check [-config DIR] [-root DIR]
+//	halberd check [-config DIR] [-root DIR] [-keys] [-interfaces DIR]
 //	halberd detect
 package main
 

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/halberd-io/halberd/hal/board"
 	"github.com/halberd-io/halberd/hal/kernel"
@@ -19,17 +22,26 @@ func check(args []string, stdout, stderr io.Writer) error {
 	set.SetOutput(stderr)
 	dir := set.String("config", "", "read the configuration from `DIR` alone")
 	keys := set.Bool("keys", false, "list every key that the files may have, and do nothing else")
+	interfaces := set.String("interfaces", "", "write the text of every interface of Halberd's into `DIR`, and do nothing else")
 	root := set.String("root", "", "check the image that lies in `DIR`, with its users and groups")
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
-	if *keys {
+	switch {
+	case *keys:
 		return reference(stdout)
+	case *interfaces != "":
+		return writeInterfaces(*interfaces)
 	}
 	opt := config.Options{Dirs: config.Default(), Root: *root, TrustCaller: true, Strict: true}
 	if *dir != "" {
 		opt.Dirs = config.Only(*dir)
 	}
+	return validate(opt, stdout)
+}
+
+// validate says all that is wrong with the configuration.
+func validate(opt config.Options, stdout io.Writer) error {
 	cat, err := service.Describe(board.Drivers())
 	if err != nil {
 		return err
@@ -67,6 +79,23 @@ func reference(w io.Writer) error {
 	fmt.Fprint(w, "\nhalberd.toml: log-level is debug, info, warning or error; [limits]\n")
 	for _, f := range config.LimitKeys() {
 		fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
+	}
+	return nil
+}
+
+// writeInterfaces writes the interface texts, as the daemon would print them. Those that varlink and systemd define are theirs to install.
+func writeInterfaces(dir string) error {
+	cat, err := service.Describe(board.Drivers())
+	if err != nil {
+		return err
+	}
+	for _, i := range cat.Interfaces() {
+		if i.Name != "io.halberd" && !strings.HasPrefix(i.Name, "io.halberd.") {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, i.Name+".varlink"), []byte(i.Text), 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

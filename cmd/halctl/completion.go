@@ -11,7 +11,7 @@ import (
 func (p *program) completion(_ context.Context, args []string) error {
 	scripts := map[string]func() string{
 		"bash": bashCompletion,
-		"zsh":  func() string { return "autoload -Uz bashcompinit && bashcompinit\n" + bashCompletion() },
+		"zsh":  zshCompletion,
 		"fish": fishCompletion,
 	}
 	if len(args) != 1 || scripts[args[0]] == nil {
@@ -87,6 +87,13 @@ _halctl() {
 }
 complete -F _halctl halctl
 `
+
+// zshCompletion lets zsh run the script for bash. It is right in a file _halctl on zsh's fpath, which is run as a function at the first completion, and then completes
+// at once; and for `eval`.
+func zshCompletion() string {
+	return "#compdef halctl\nautoload -Uz bashcompinit && bashcompinit\n" + bashCompletion() +
+		"[[ ${funcstack[1]} != _halctl ]] || _bash_complete -F _halctl\n"
+}
 
 func fishCompletion() string {
 	classes, methods := classMethods()

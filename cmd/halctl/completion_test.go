@@ -126,7 +126,30 @@ func TestBashExpandsNothing(t *testing.T) {
 func TestZsh(t *testing.T) {
 	s := newShell(t, "zsh")
 	s.run(t, "-n", s.script)
+	if err := os.Rename(s.script, filepath.Join(filepath.Dir(s.script), "_halctl")); err != nil {
+		t.Fatal(err)
+	}
+	server := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
+	t.Setenv("HALBERD_ADDRESS", server.Address(transports[1]))
+	got := strings.Join(s.run(t, "-f", "-c", zshSession, "zsh", filepath.Dir(s.script)), " ")
+	if !strings.Contains(got, "gpio set relay-pump") {
+		t.Errorf("the first completion of a shell that has _halctl on its fpath shows %q", got)
+	}
 }
+
+// zshSession types into a zsh on a terminal of its own, and shows what is on the screen once it has completed, or after 10 s.
+const zshSession = `zmodload zsh/zpty
+zpty z "TERM=dumb zsh -f -i"
+zpty -w z "fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -u -D; print read''y"
+zpty -r z screen '*ready*'
+zpty -w -n z $'halctl gpio set relay-p\t'
+repeat 100; do
+	while zpty -r -t z more; do screen+=$more; done
+	[[ $screen != *relay-pump* ]] || break
+	sleep 0.1
+done
+print -r -- ${(V)screen}
+zpty -d z`
 
 func TestFish(t *testing.T) {
 	s := newShell(t, "fish")
