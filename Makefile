@@ -11,7 +11,7 @@ bin      := $(DESTDIR)$(PREFIX)/bin
 units    := $(DESTDIR)$(PREFIX)/lib/systemd/system
 share    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build cross run test fuzz check install clean help
+.PHONY: build cross run test boot-test image qemu fuzz check install clean help
 
 build: ## both programs for this machine, into build/
 	cross/build.sh host
@@ -25,12 +25,22 @@ run: build ## the daemon with a simulated board, in the foreground; ARGS="…" a
 test: check ## the whole suite: here with the race detector, then on emulated arm64 and armv7
 	cross/test.sh
 
+boot-test: ## the same programs on real kernels and drivers: boots arm64 and armv7 systems and tests them from within
+	cross/boot-test.sh
+
+image: ## bootable arm64 and armv7 systems with Halberd and a simulated board, into build/image/TARGET/
+	rootfs/image/image.sh $(or $(TARGET),arm64 armv7)
+
+qemu: ## boots such a system with a login here; TARGET=armv7 takes the other one
+	@[ -e build/image/$(or $(TARGET),arm64)/disk ] || rootfs/image/image.sh $(or $(TARGET),arm64)
+	rootfs/image/boot.sh $(or $(TARGET),arm64)
+
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) cross/fuzz.sh
 
 check: ## gofmt and go vet
 	@files=$$(gofmt -l .) && { test -z "$$files" || { echo "gofmt would change:" $$files; false; }; }
-	go vet ./...
+	go vet ./... && go vet -tags boot ./rootfs/...
 
 # Builds nothing that is there already, so that `make` and `sudo make install` are two steps. What the programs know is printed by those of this machine.
 install: $(needed) ## the whole overlay, below DESTDIR; PREFIX=/usr, TARGET=this machine
@@ -53,4 +63,4 @@ clean: ## removes build/
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
