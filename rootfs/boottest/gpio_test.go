@@ -1,0 +1,169 @@
+//go:build boot
+
+package boottest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestGpioSetDrivesLine: what an app sets on each kind of socket is what the simulated chip has at its pin.
+func TestGpioSetDrivesLine(t *testing.T) {
+	pin := line(t, "5") + "/value"
+	for _, address := range addresses {
+		for _, value := range []string{"1", "0"} {
+			must(t, app, "-a", address, "gpio", "set", "relay-pump", value)
+			if got := read(t, pin); got != value {
+				t.Errorf("%s: the pin is %s after setting %s", address, got, value)
+			}
+		}
+	}
+}
+
+// TestGpioGetReadsPull: an input is what the hardware pulls it to, and the other way round with active-low.
+func TestGpioGetReadsPull(t *testing.T) {
+	for _, row := range []struct{ line, offset, pull, want string }{
+		{"button", "9", "pull-up", "1"}, {"button", "9", "pull-down", "0"},
+		{"door", "10", "pull-up", "0"}, {"door", "10", "pull-down", "1"},
+	} {
+		write(t, line(t, row.offset)+"/pull", row.pull)
+		if got := must(t, app, "gpio", "get", row.line); got != row.want {
+			t.Errorf("%s with %s is %s, want %s", row.line, row.pull, got, row.want)
+		}
+	}
+}
+
+// TestGpioWatchReportsEdges: both edges, in order, with times of the kernel's monotonic clock between those of before and after.
+func TestGpioWatchReportsEdges(t *testing.T) {
+	pull := line(t, "9") + "/pull"
+	write(t, pull, "pull-down")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	type event struct {
+		Line          string
+		Value         int
+		Edge          string
+		TimestampNSec int64
+	}
+	events := make(chan event, 16)
+	c := dial(t, "seqpacket:@halberd")
+	go func() {
+		defer close(events)
+		_ = c.More(ctx, "io.halberd.Gpio.Watch", map[string]any{"lines": []string{"button"}}, func(raw json.RawMessage) error {
+			var e event
+			err := json.Unmarshal(raw, &e)
+			events <- e
+			return err
+		})
+	}()
+	if first := <-events; first.Line != "button" || first.Value != 0 || first.Edge != "" {
+		t.Fatalf("the state is %+v, want button, 0 and no edge", first)
+	}
+	for _, step := range []struct {
+		pull, edge string
+		value      int
+	}{{"pull-up", "rising", 1}, {"pull-down", "falling", 0}, {"pull-up", "rising", 1}} {
+		before := monotonic(t)
+		write(t, pull, step.pull)
+		got, ok := <-events
+		if !ok || got.Edge != step.edge || got.Value != step.value {
+			t.Fatalf("%s: got %+v, %v, want %s and %d", step.pull, got, ok, step.edge, step.value)
+		}
+		if after := monotonic(t); got.TimestampNSec < before || got.TimestampNSec > after {
+			t.Errorf("%s: the time is %d, want one from %d to %d", step.pull, got.TimestampNSec, before, after)
+		}
+	}
+	write(t, pull, "pull-down")
+}
+
+// TestGpioinfoShowsConsumer: libgpiod sees who holds an output, with its direction, and cannot take it.
+func TestGpioinfoShowsConsumer(t *testing.T) {
+	chip := strings.TrimPrefix(find(t, "/sys/devices/platform/board/gpiochip*"), "/sys/devices/platform/board/")
+	info := run(t, "gpioinfo", "-c", chip, "RELAY-PUMP")
+	if !strings.Contains(info, "output") || !strings.Contains(info, `consumer="halberd"`) {
+		t.Errorf("gpioinfo says %q, want an output of halberd", info)
+	}
+	if o := start(t, 0, nil, "gpioget", "-c", chip, "5"); o.status == 0 || !strings.Contains(o.stderr, "busy") {
+		t.Errorf("gpioget: exit status %d, %q; want that the line is busy", o.status, o.all())
+	}
+	if got := run(t, "gpioget", "-c", chip, "--as-is", "--numeric", "BUTTON"); got != must(t, app, "gpio", "get", "button") {
+		t.Errorf("gpioget reads %s of BUTTON, and Halberd another value", got)
+	}
+}
+
+// TestGpioRefusals: lines that drivers of the kernel hold are Busy, and lines that are no outputs are never set.
+func TestGpioRefusals(t *testing.T) {
+	for _, id := range []string{"LED-RED", "board/19"} {
+		refused(t, 0, "io.halberd.Busy", "gpio", "get", id)
+	}
+	before := read(t, line(t, "21")+"/value")
+	refused(t, 0, "io.halberd.NotSupported", "gpio", "set", "board/21", "1")
+	if got := read(t, line(t, "21")+"/value"); got != before {
+		t.Errorf("the line that was refused is %s, and was %s", got, before)
+	}
+	refused(t, 0, "io.halberd.NoSuchDevice", "gpio", "get", "no-such-line")
+	refused(t, app, "org.varlink.service.PermissionDenied", "gpio", "get", "no-such-line")
+}
+
+// TestGpioOfPL061: a chip that is no simulation of Linux but of QEMU.
+func TestGpioOfPL061(t *testing.T) {
+	if got := must(t, 0, "gpio", "get", "9030000.pl061/2"); got != "0" && got != "1" {
+		t.Errorf("the line is %q", got)
+	}
+	refused(t, 0, "io.halberd.Busy", "gpio", "get", "9030000.pl061/0") // green:soc
+}
+
+// TestGpioToggleAndConfigure: against the pin.
+func TestGpioToggleAndConfigure(t *testing.T) {
+	pin := line(t, "6") + "/value"
+	must(t, 0, "gpio", "set", "relay-up", "0")
+	must(t, app, "gpio", "toggle", "relay-up")
+	if got := read(t, pin); got != "1" {
+		t.Errorf("the pin is %s after Toggle, want 1", got)
+	}
+	must(t, 0, "gpio", "set", "relay-up", "0")
+	must(t, 0, "call", "io.halberd.Gpio.Configure", `{"line":"button","bias":"pull_up"}`)
+	if got := must(t, app, "gpio", "get", "button"); got != "1" {
+		t.Errorf("button with a pull-up of the chip is %s, want 1", got)
+	}
+	must(t, 0, "call", "io.halberd.Gpio.Configure", `{"line":"button","bias":"pull_down"}`)
+	if got := must(t, app, "gpio", "get", "button"); got != "0" {
+		t.Errorf("button with a pull-down of the chip is %s, want 0", got)
+	}
+}
+
+// monotonic is CLOCK_MONOTONIC in ns.
+func monotonic(t testing.TB) int64 {
+	t.Helper()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	return now.Nano()
+}
+
+// kernelNumber is the number by which the kernel's traces call a line of the board.
+func kernelNumber(t testing.TB, offset int) string {
+	t.Helper()
+	label := ""
+	for block := range strings.SplitSeq(read(t, "/sys/kernel/debug/gpio"), "\n\n") {
+		if strings.Contains(block, "parent: platform/board") {
+			label = block
+		}
+	}
+	var base int
+	_, after, ok := strings.Cut(label, "GPIOs ")
+	if !ok {
+		t.Fatalf("debugfs does not tell the numbers of the board's lines:\n%s", label)
+	}
+	if _, err := fmt.Sscanf(after, "%d-", &base); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(base + offset)
+}
