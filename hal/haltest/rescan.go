@@ -190,31 +190,32 @@ func faultsRescanning(f *findings) {
 	if before == nil {
 		return
 	}
-	unplug := func(b *bench) error {
-		err := b.openClass()
-		b.harness.Unplug()
-		return err
+	f.broken("a rescan after unplugging", (*bench).openAndUnplug, between)
+	f.broken("a rescan after plugging", (*bench).openAndPlug, before)
+}
+
+func (b *bench) openAndUnplug() error {
+	err := b.openClass()
+	b.harness.Unplug()
+	return err
+}
+
+// openAndPlug leaves the class without what was plugged in.
+func (b *bench) openAndPlug() error {
+	err := b.openAndUnplug()
+	if err == nil {
+		_, err = b.rescan()
 	}
-	plug := func(b *bench) error {
-		err := unplug(b)
-		if err == nil {
-			_, err = b.rescan()
-		}
-		b.harness.Plug()
-		return err
-	}
-	for _, x := range []struct {
-		name    string
-		prepare func(*bench) error
-		want    map[string]bool
-	}{{"a rescan after unplugging", unplug, between}, {"a rescan after plugging", plug, before}} {
-		f.inject(experiment{name: x.name, prepare: x.prepare,
-			broken: func(b *bench, broken fault) error { return f.looks(b, fmt.Sprintf("%s, %s", x.name, broken), x.want) },
-			after: func(b *bench, broken fault) error {
-				return f.mends(b, fmt.Sprintf("%s, after %s", x.name, broken), x.want)
-			},
-		})
-	}
+	b.harness.Plug()
+	return err
+}
+
+// broken breaks each call of the kernel in a rescan that is to lead to some devices.
+func (f *findings) broken(name string, prepare func(*bench) error, want map[string]bool) {
+	f.inject(experiment{name: name, prepare: prepare,
+		broken: func(b *bench, broken fault) error { return f.looks(b, fmt.Sprintf("%s, %s", name, broken), want) },
+		after:  func(b *bench, broken fault) error { return f.mends(b, fmt.Sprintf("%s, after %s", name, broken), want) },
+	})
 }
 
 // looks rescans a broken kernel: what the class does not find it has to look for again.

@@ -118,19 +118,17 @@ func (b *board) nameChannels() (again bool, errs []error) {
 	declared, errs := hal.Assign(b.env.Entries, func(e *hal.Entry) ([]*found, error) { return b.find(all, e) }, func(f *found) string { return ids[f] })
 	for _, f := range all {
 		e, meant := declared[f]
-		id := ids[f]
-		switch {
+		switch id := ids[f]; {
 		case named[f] || meant && e == nil:
 			continue
 		case meant:
-			id = e.ID
+			ids[f] = e.ID
 		case b.reserved[id]:
 			b.report.Warn("a sensor is left out: board.toml gives its name to another one", "device", f.device, "channel", f.channel)
 			continue
 		}
-		s, err := open(b.env, id, f)
-		if err != nil {
-			b.report.Warn("cannot open a sensor", "sensor", id, "err", err)
+		if s, err := open(b.env, ids[f], f); err != nil {
+			b.report.Warn("cannot open a sensor", "sensor", ids[f], "err", err)
 			again = true
 		} else if err := b.add(s); err != nil {
 			errs = append(errs, err)
