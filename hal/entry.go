@@ -1,6 +1,10 @@
 package hal
 
-import "github.com/halberd-io/halberd/hal/wire"
+import (
+	"fmt"
+
+	"github.com/halberd-io/halberd/hal/wire"
+)
 
 // Table is one kind of table in board.toml: [gpio.NAME] is of the table "gpio".
 type Table struct {
@@ -52,4 +56,36 @@ func Declared(entries []Entry) map[string]bool {
 		ids[entries[i].ID] = true
 	}
 	return ids
+}
+
+// Assign finds the entry that means each thing of the hardware. find gives the thing that an entry means, none where it is not there, or all that it may mean with the error that it cannot be told
+// which. A thing that two entries mean, or may be meant by an entry of which that cannot be told, has nil for an entry: it must have no name at all, neither this nor another one, until
+// that can be told. One that no entry means is not in the map. The errors are in the order of the entries.
+func Assign[T comparable](entries []Entry, find func(*Entry) ([]T, error), name func(T) string) (map[T]*Entry, []error) {
+	entryOf, errs := map[T]*Entry{}, []error(nil)
+	var contested, possible []T
+	for i := range entries {
+		e := &entries[i]
+		things, err := find(e)
+		if err != nil {
+			possible = append(possible, things...)
+		} else if len(things) > 0 {
+			if other := entryOf[things[0]]; other != nil {
+				contested = append(contested, things[0])
+				err = fmt.Errorf("%s is %s.%s already, at %s", name(things[0]), other.Table, other.ID, other.Where)
+			} else {
+				entryOf[things[0]] = e
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s.%s: %w", e.Where, e.Table, e.ID, err))
+		}
+	}
+	for _, thing := range possible {
+		entryOf[thing] = entryOf[thing] // one that is plainly another entry's stays with it
+	}
+	for _, thing := range contested {
+		entryOf[thing] = nil
+	}
+	return entryOf, errs
 }

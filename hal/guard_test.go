@@ -1,6 +1,7 @@
 package hal
 
 import (
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -25,9 +26,51 @@ func TestGuard(t *testing.T) {
 
 func TestGuardDoesNotWaitForAHungBus(t *testing.T) {
 	var g Guard
-	hung, end := make(chan bool), make(chan bool)
-	go g.Do(func() error { hung <- true; <-end; return nil })
+	hung, end, done := make(chan bool), make(chan bool), make(chan bool)
+	busy, closed := true, 0
+	go func() {
+		_ = g.Do(func() error { hung <- true; <-end; busy = false; return nil })
+		close(done)
+	}()
 	<-hung
-	g.Close("i2c-1", func() { t.Error("it is closed under the worker's hands") })
+	for range 2 {
+		g.Close("i2c-1", func() {
+			closed++
+			if busy {
+				t.Error("it is closed under the worker's hands")
+			}
+		})
+	}
 	end <- true
+	<-done
+	if closed != 1 {
+		t.Errorf("closed %d times once the worker came back, want once", closed)
+	}
+	if err := g.Do(func() error { t.Error("a call runs after the closing"); return nil }); err != syscall.ENODEV {
+		t.Errorf("closed: got %v, want ENODEV", err)
+	}
+}
+
+// However closing and calls meet, the device is closed once, and no call runs on it afterwards.
+func TestGuardClosesOnceAmongCalls(t *testing.T) {
+	for range 1000 {
+		var g Guard
+		var all sync.WaitGroup
+		closed := 0
+		for range 4 {
+			all.Go(func() {
+				_ = g.Do(func() error {
+					if closed > 0 {
+						t.Error("a call runs on a closed device")
+					}
+					return nil
+				})
+			})
+		}
+		g.Close("i2c-1", func() { closed++ })
+		all.Wait()
+		if closed != 1 {
+			t.Fatalf("closed %d times, want once", closed)
+		}
+	}
 }

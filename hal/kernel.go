@@ -18,6 +18,14 @@ type Kernel interface {
 	Ioctl(fd int, request uint, argument unsafe.Pointer) error
 	ReadDir(path string) (names []string, err error) // sorted
 	Readlink(path string) (string, error)
+	// Inode is the number of the file or folder that a path leads to, symbolic links followed. A device's folder in /sys has another one each time it comes, so that what went
+	// and came again under the same name is told from what was there before. Asking does not wait for hardware.
+	Inode(path string) (uint64, error)
+	// Uevents opens the kernel's messages about devices that come and go: a real descriptor, which does not block. Close closes it.
+	Uevents() (fd int, err error)
+	// Uevent takes the next message from such a descriptor. EAGAIN: there is none. ENOBUFS: some were lost, or one was longer than p. No bytes: a message that
+	// somebody else than the kernel sent.
+	Uevent(fd int, p []byte) (int, error)
 }
 
 // Loop is where a class waits: the server's one event loop. Everything a class does happens on its goroutine, but the jobs it submits.
@@ -61,10 +69,18 @@ type Class struct {
 	Close   func()    // lets go of everything; may be nil; called once
 	// Safe lists the outputs that have a safe value, as SafeOutputs does it; nil for a class without outputs. It is called on the loop.
 	Safe func() []SafeOutput
+
+	// Subsystems are those of the kernel that the class's devices belong to, as uevents name them: gpio, leds.
+	Subsystems []string
+	// Rescan compares what the kernel has with what the class has: what is not there any more goes, what is new comes, and all else stays as it is, whatever happened meanwhile. It
+	// runs on the loop and does not wait for hardware. It reports whether something was not ready, so that looking again soon is worth while. May be nil.
+	Rescan func() (again bool)
 }
 
 // Inventory lists the devices of a class by ID.
 type Inventory interface {
 	Len() int
 	At(i int) Device
+	// Missing is the refusal for a name that no device has: DeviceGone for one that was there, else NoSuchDevice.
+	Missing(id string) Refusal
 }

@@ -41,6 +41,7 @@ type operation interface {
 	devices() int
 	device(i int) Device // nil where there is no such device
 	deviceID(i int) string
+	missing(i int) Refusal // why there is no such device
 	run(h Holder) error
 	watch(s *Session) error
 	reset()
@@ -169,14 +170,14 @@ type Gate interface {
 // Permitted is a call that passed the gate. There is no other way to make one, and no other way to run a call.
 type Permitted struct{ call *Call }
 
-// Authorise asks the gate. Only then is it said that a device does not exist.
+// Authorise asks the gate. Only then is it said that a device does not exist, or not any more.
 func (c *Call) Authorise(g Gate) (Permitted, error) {
 	if err := g.Permit(c); err != nil {
 		return Permitted{}, err
 	}
 	for i := range c.op.devices() {
 		if c.op.device(i) == nil {
-			return Permitted{}, MissingDevice(c.Method.Class, c.op.deviceID(i))
+			return Permitted{}, c.op.missing(i)
 		}
 	}
 	return Permitted{c}, nil

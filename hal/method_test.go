@@ -123,10 +123,18 @@ func TestOrderOfErrors(t *testing.T) {
 		{"one missing among several", "SetMany", `{"lamps":["hall","cellar"],"level":1}`, open{}, "no such device: Lamp/cellar"},
 		{"unknown for a plain method", "Reset", `{"lamp":"hall"}`, open{}, "lamp: unknown"},
 		{"no such device to watch", "Watch", `{"lamps":["cellar"]}`, open{}, "no such device: Lamp/cellar"},
+		{"device that went, shut gate", "Get", `{"lamp":"attic"}`, new(shut), "the gate is shut"},
+		{"device that went", "Get", `{"lamp":"attic"}`, open{}, "the device is gone: Lamp/attic"},
+		{"device that went among several", "SetMany", `{"lamps":["hall","attic"],"level":1}`, open{}, "the device is gone: Lamp/attic"},
+		{"device that went to watch", "Watch", `{"lamps":["attic"]}`, open{}, "the device is gone: Lamp/attic"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			y := newToy(t)
+			if err := y.lamps.Add(&lamp{id: "attic"}); err != nil {
+				t.Fatal(err)
+			}
+			y.lamps.Remove("attic")
 			call, err := y.method(t, test.method).Decode(wire.Value(test.parameters))
 			if err == nil {
 				_, err = call.Authorise(test.gate)

@@ -2,6 +2,7 @@ package hal
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -19,6 +20,8 @@ type Finder[D Device] interface {
 	Param() string // the parameter that names one device: "led"; several: "leds"
 	Class() string
 	Find(id []byte) (D, bool)
+	// Missing is the refusal for a name that Find does not find.
+	Missing(id string) Refusal
 }
 
 // Set is all devices of one class. The zero value is not ready: use NewSet. Only the loop's goroutine may use it.
@@ -26,7 +29,11 @@ type Set[D Device] struct {
 	class, param string
 	byID         map[string]D
 	ordered      []D
+	gone         []string // names that were there, the latest last
 }
+
+// maxGone is how many names of devices that went a set remembers: more than a big chip has lines.
+const maxGone = 1024
 
 // NewSet makes an empty set for a class whose methods name a device by param.
 func NewSet[D Device](class, param string) *Set[D] {
@@ -53,18 +60,29 @@ func (s *Set[D]) Add(d D) error {
 	s.ordered = append(s.ordered, d)
 	copy(s.ordered[at+1:], s.ordered[at:])
 	s.ordered[at] = d
+	s.gone = slices.DeleteFunc(s.gone, func(name string) bool { return name == id })
 	return nil
 }
 
-// Remove takes a device out.
+// Remove takes a device out, and remembers that it was there: see Missing.
 func (s *Set[D]) Remove(id string) {
-	delete(s.byID, id)
-	for i, d := range s.ordered {
-		if d.ID() == id {
-			s.ordered = append(s.ordered[:i], s.ordered[i+1:]...)
-			return
-		}
+	if _, there := s.byID[id]; !there {
+		return
 	}
+	delete(s.byID, id)
+	s.ordered = slices.DeleteFunc(s.ordered, func(d D) bool { return d.ID() == id })
+	if len(s.gone) == maxGone {
+		s.gone = slices.Delete(s.gone, 0, 1)
+	}
+	s.gone = append(s.gone, id)
+}
+
+// Missing is the refusal for a name that no device has: DeviceGone for one that was removed (the latest 1,024 are known), else NoSuchDevice.
+func (s *Set[D]) Missing(id string) Refusal {
+	if slices.Contains(s.gone, id) {
+		return GoneDevice(s.class, id)
+	}
+	return MissingDevice(s.class, id)
 }
 
 // Find looks a device up by its ID.
@@ -79,7 +97,7 @@ func (s *Set[D]) Len() int { return len(s.ordered) }
 // At gives the i-th device in the order of their IDs.
 func (s *Set[D]) At(i int) Device { return s.ordered[i] }
 
-// All gives the devices in the order of their IDs. The slice is the set's own.
+// All gives the devices in the order of their IDs. The slice is the set's own: Add and Remove change it.
 func (s *Set[D]) All() []D { return s.ordered }
 
 // MaxID is the longest ID, in bytes.

@@ -1,6 +1,7 @@
 package hal_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -99,6 +100,38 @@ func TestSet(t *testing.T) {
 		t.Errorf("Add of what was removed = %v, want nil", err)
 	}
 	expectSet(t, set, "a b c d")
+}
+
+// A set knows the difference between what went and what never was, until it comes again.
+func TestMissing(t *testing.T) {
+	set := hal.NewSet[*lamp]("Lamp", "lamp")
+	expect := func(id, want string) {
+		t.Helper()
+		if got := set.Missing(id).Error(); got != want {
+			t.Errorf("Missing(%s) = %s, want %s", id, got, want)
+		}
+	}
+	add := func(id string) {
+		t.Helper()
+		if err := set.Add(&lamp{id: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("hall")
+	set.Remove("hall")
+	set.Remove("attic")
+	expect("hall", "the device is gone: Lamp/hall")
+	expect("attic", "no such device: Lamp/attic")
+	add("hall")
+	set.Remove("hall")
+	expect("hall", "the device is gone: Lamp/hall")
+	for i := range 1024 {
+		expect("hall", "the device is gone: Lamp/hall")
+		add(fmt.Sprint(i))
+		set.Remove(fmt.Sprint(i))
+	}
+	expect("hall", "no such device: Lamp/hall")
+	expect("0", "the device is gone: Lamp/0")
 }
 
 func expectSet(t *testing.T, set *hal.Set[*lamp], want string) {

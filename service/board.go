@@ -136,5 +136,5 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 		}
 		return nil
 	}
-	return hal.MissingDevice(class, id)
+	return i.Devices.Missing(id)
 }

@@ -73,7 +73,8 @@ type Server struct {
 	receiver   *frame.Receiver
 	spare      *listen.Reserve
 	classes    []*hal.Class
-	reply      []byte // where replies are made
+	hotplug    *hotplug // nil where the kernel cannot be listened to
+	reply      []byte   // where replies are made
 
 	policy     *policy.Policy
 	files      *config.PolicyFiles
@@ -117,6 +118,7 @@ func limitsOf(c config.Limits) limits {
 }
 
 func (s *Server) open() error {
+	s.openHotplug()
 	if err := s.openClasses(); err != nil {
 		return err
 	}
@@ -225,6 +227,7 @@ func (s *Server) listen() error {
 			return fmt.Errorf("cannot wait for %s: %w", socket.Address, err)
 		}
 	}
+	s.hotplug.listen()
 	return nil
 }
 
@@ -276,7 +279,9 @@ func (s *Server) shut() {
 	}
 }
 
+// closeClasses ends the classes, and what lets them look again.
 func (s *Server) closeClasses() {
+	s.hotplug.close()
 	for _, class := range s.classes {
 		if class.Close != nil {
 			class.Close()

@@ -3,7 +3,6 @@ package gpio
 import (
 	"fmt"
 	"path"
-	"strings"
 	"unsafe"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
@@ -16,36 +15,25 @@ import (
 
 const folder = "/sys/bus/gpio/devices"
 
-// chip is one GPIO chip. Its descriptor is kept.
+// chip is one GPIO chip. Its descriptor is kept: it stands for this very chip, also when it is gone and another one has its name.
 type chip struct {
 	kernel      hal.Kernel
 	name, label string // gpiochip0, pinctrl-bcm2711
+	inode       uint64 // of its folder in /sys
 	spec        string // what board.toml calls it: its label, or its path where labels repeat
-	title       string // its label, with its parent where labels repeat
+	title       string // its label, with its parent where labels repeated when it came; "" until it is named
 	dir, bus    string
-	fd          int
 	lines       []string // their names, by offset; "" for a line without
-}
 
-// openChips opens every chip that there is. One that cannot be opened is logged and left out.
-func openChips(env *hal.Env) ([]*chip, error) {
-	names, err := sysfs.List(env.Kernel, folder)
-	if err != nil {
-		return nil, err
-	}
-	var chips []*chip
-	for _, name := range names {
-		c, err := openChip(env.Kernel, name)
-		if err != nil {
-			env.Log.Warn("cannot open a GPIO chip", "name", name, "err", err)
-			continue
-		}
-		chips = append(chips, c)
-	}
-	return chips, nil
+	guard hal.Guard // of the descriptor
+	fd    int
 }
 
 func openChip(k hal.Kernel, name string) (*chip, error) {
+	inode, err := k.Inode(folder + "/" + name)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := sysfs.Resolve(k, folder+"/"+name)
 	if err != nil {
 		return nil, err
@@ -54,7 +42,7 @@ func openChip(k hal.Kernel, name string) (*chip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open /dev/%s: %w", name, err)
 	}
-	c := &chip{kernel: k, name: name, dir: dir, bus: sysfs.Bus(k, dir), fd: fd}
+	c := &chip{kernel: k, name: name, inode: inode, dir: dir, bus: sysfs.Bus(k, dir), fd: fd}
 	if err := c.describe(); err != nil {
 		c.close()
 		return nil, err
@@ -62,12 +50,18 @@ func openChip(k hal.Kernel, name string) (*chip, error) {
 	return c, nil
 }
 
-func (c *chip) close() { _ = c.kernel.Close(c.fd) }
+// close lets go of the chip, once no worker is at it.
+func (c *chip) close() { c.guard.Close(c.bus, func() { _ = c.kernel.Close(c.fd) }) }
+
+// ioctl makes a request of the chip, and answers ENODEV once it is closed.
+func (c *chip) ioctl(request uint, argument unsafe.Pointer) error {
+	return c.guard.Do(func() error { return c.kernel.Ioctl(c.fd, request, argument) })
+}
 
 // describe reads the label and the names of the lines.
 func (c *chip) describe() error {
 	info := new(gpiocdev.ChipInfo)
-	if err := c.kernel.Ioctl(c.fd, uapi.GPIOGetChipInfo, unsafe.Pointer(info)); err != nil {
+	if err := c.ioctl(uapi.GPIOGetChipInfo, unsafe.Pointer(info)); err != nil {
 		return fmt.Errorf("cannot describe %s: %w", c.name, err)
 	}
 	c.label = gpiocdev.BytesToString(info.Label[:])
@@ -84,7 +78,7 @@ func (c *chip) describe() error {
 // info asks the kernel about a line: its direction and who uses it. It does not wait for hardware.
 func (c *chip) info(offset uint32) (*gpiocdev.LineInfoV2, error) {
 	info := &gpiocdev.LineInfoV2{Offset: offset}
-	if err := c.kernel.Ioctl(c.fd, uapi.GPIOGetLineInfo, unsafe.Pointer(info)); err != nil {
+	if err := c.ioctl(uapi.GPIOGetLineInfo, unsafe.Pointer(info)); err != nil {
 		return nil, fmt.Errorf("cannot describe line %d of %s: %w", offset, c.name, err)
 	}
 	return info, nil
@@ -93,27 +87,12 @@ func (c *chip) info(offset uint32) (*gpiocdev.LineInfoV2, error) {
 // parent is the name of the device that the chip belongs to, which tells chips of one label apart: 1-0020.
 func (c *chip) parent() string { return path.Base(path.Dir(c.dir)) }
 
-// isCalled reports whether board.toml means this chip: by its label, its name, or its path in /sys or that of its parent.
-func (c *chip) isCalled(name string) bool {
-	if strings.HasPrefix(name, "/") {
-		dir, err := sysfs.Resolve(c.kernel, name)
-		return err == nil && (dir == c.dir || dir == path.Dir(c.dir))
+// isCalled reports whether board.toml means this chip: by its label, its name, or its path in /sys or that of its parent, which leads to dir.
+func (c *chip) isCalled(name, dir string) bool {
+	if dir != "" {
+		return dir == c.dir || dir == path.Dir(c.dir)
 	}
 	return name == c.label || name == c.name
-}
-
-// findChip finds the chip that board.toml means: nil where it is not there.
-func findChip(chips []*chip, name string) (found *chip, err error) {
-	for _, c := range chips {
-		switch {
-		case !c.isCalled(name):
-		case found != nil:
-			return nil, fmt.Errorf("chip %q is %s (%s) and %s (%s): name its path in /sys", name, found.name, found.dir, c.name, c.dir)
-		default:
-			found = c
-		}
-	}
-	return found, nil
 }
 
 // findLine finds the offset of the line that board.toml means.
@@ -140,29 +119,21 @@ func (c *chip) findLine(line hal.NumberOrName) (uint32, error) {
 	return uint32(found), nil
 }
 
-// names gives each line of all chips the name that it has without board.toml: the kernel's where no other line has it, else that of the chip and the offset.
-func names(chips []*chip) map[place]string {
-	lines, labels := map[string]int{}, map[string]int{}
-	for _, c := range chips {
-		labels[c.label]++
-		for _, name := range c.lines {
-			lines[name]++
+// entitle gives the chip its title, among all that are there. It keeps it while others come and go.
+func (c *chip) entitle(chips []*chip) {
+	c.spec = c.label
+	for _, other := range chips {
+		if other != c && other.label == c.label || c.label == "" {
+			c.spec = c.dir
 		}
 	}
-	out := map[place]string{}
-	for _, c := range chips {
-		c.spec, c.title = c.label, c.label
-		if labels[c.label] > 1 || c.label == "" {
-			c.spec, c.title = c.dir, c.label+"@"+c.parent()
-		}
-		for offset, name := range c.lines {
-			if name == "" || lines[name] > 1 {
-				name = c.place(uint32(offset))
-			}
-			out[place{c, uint32(offset)}] = hal.EscapeID(name)
-		}
+	switch {
+	case c.title != "":
+	case c.spec == c.dir:
+		c.title = c.label + "@" + c.parent()
+	default:
+		c.title = c.label
 	}
-	return out
 }
 
 // place names a line by its chip and its offset.
@@ -173,3 +144,5 @@ type place struct {
 	chip   *chip
 	offset uint32
 }
+
+func (p place) String() string { return fmt.Sprintf("line %d of %s", p.offset, p.chip.label) }

@@ -1,10 +1,6 @@
 package gpio
 
-import (
-	"fmt"
-
-	"github.com/halberd-io/halberd/hal"
-)
+import "github.com/halberd-io/halberd/hal"
 
 // Driver joins the class to the board.
 func Driver() hal.Driver {
@@ -17,101 +13,17 @@ func Driver() hal.Driver {
 
 // Open finds the lines of all chips, and requests the outputs that board.toml declares.
 func Open(env *hal.Env) (*hal.Class, error) {
-	b := &board{env: env, lines: hal.NewSet[*Line](class, "line")}
+	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
 	if err := b.open(); err != nil {
 		b.close()
 		return nil, err
 	}
 	return &hal.Class{
 		Name: class, Doc: "Lines of GPIO chips. Values are logical: 1 is active.",
-		Methods: methods(b.lines), Devices: b.lines, Close: b.close, Safe: hal.SafeOutputs(b.lines, (*Line).safeValue, (*Line).bringSafe),
+		Methods: methods(b.lines), Devices: b.lines, Close: b.close,
+		Safe: hal.SafeOutputs(b.lines, (*Line).safeValue, (*Line).bringSafe),
+		Subsystems: []string{"gpio"}, Rescan: b.rescan,
 	}, nil
-}
-
-// board is what the class has open.
-type board struct {
-	env   *hal.Env
-	chips []*chip
-	lines *hal.Set[*Line]
-}
-
-func (b *board) close() {
-	for _, l := range b.lines.All() {
-		l.close()
-	}
-	for _, c := range b.chips {
-		c.close()
-	}
-}
-
-func (b *board) open() (err error) {
-	if b.chips, err = openChips(b.env); err != nil {
-		return err
-	}
-	declared, err := b.declarations()
-	if err != nil {
-		return err
-	}
-	reserved := hal.Declared(b.env.Entries)
-	for at, name := range names(b.chips) {
-		l := &Line{place: at, id: name, env: b.env}
-		if e := declared[at]; e != nil {
-			l.id, l.where, l.setup = e.ID, e.Where, e.Value.(*entry).setup()
-		} else if reserved[name] {
-			l.id = hal.EscapeID(at.chip.place(at.offset))
-		}
-		l.declared = l.setup
-		if err := b.lines.Add(l); err != nil {
-			return err
-		}
-	}
-	b.begin()
-	return nil
-}
-
-// declarations are the entries of board.toml by the place of their line. What is not there is logged and left out, since it may be plugged in later.
-func (b *board) declarations() (map[place]*hal.Entry, error) {
-	byPlace := map[place]*hal.Entry{}
-	for i := range b.env.Entries {
-		e := &b.env.Entries[i]
-		at, err := b.find(e)
-		if other := byPlace[at]; err == nil && other != nil {
-			err = fmt.Errorf("line %d of %s is gpio.%s already, at %s", at.offset, at.chip.label, other.ID, other.Where)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: gpio.%s: %w", e.Where, e.ID, err)
-		}
-		if at.chip != nil {
-			byPlace[at] = e
-		}
-	}
-	return byPlace, nil
-}
-
-func (b *board) find(e *hal.Entry) (place, error) {
-	v := e.Value.(*entry)
-	c, err := findChip(b.chips, v.Chip)
-	if err != nil {
-		return place{}, err
-	}
-	if c == nil {
-		b.env.Log.Warn("a GPIO chip of board.toml is not there", "line", e.ID, "chip", v.Chip, "where", e.Where)
-		return place{}, nil
-	}
-	offset, err := c.findLine(v.Line)
-	return place{c, offset}, err
-}
-
-// begin requests the outputs.
-func (b *board) begin() {
-	for _, l := range b.lines.All() {
-		if l.setup.direction != directionOutput {
-			continue
-		}
-		if err := l.hold(&l.setup, l.setup.output.AtStart(b.env.FirstStart)); err != nil {
-			b.env.Log.Warn("cannot hold an output", "line", l.id, "where", l.where, "err", l.refuse(err))
-		}
-	}
 }
 
 func methods(lines *hal.Set[*Line]) []*hal.Method {

@@ -148,6 +148,9 @@ func (l *Line) becomeInput(next *setup) error {
 
 // reconsider asks for the edges of a line that may not have been an input before, or lets it go where nobody watches.
 func (l *Line) reconsider() {
+	if l.ended {
+		return
+	}
 	if !l.feed.Watched() {
 		l.letGo()
 		return

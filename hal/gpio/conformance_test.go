@@ -11,6 +11,8 @@ func TestConformance(t *testing.T) {
 		k := bench()
 		return haltest.Harness{
 			Driver: Driver(), Kernel: k, Opened: k.Opened,
+			Unplug: func() { k.Unplug("gpiochip0"); k.Unplug("gpiochip1") },
+			Plug:   func() { k.Plug("gpiochip0"); k.Plug("gpiochip1") },
 			Entries: []haltest.Entry{
 				{Table: "gpio", ID: "pump", Keys: pump + `,"safe":0}`},
 				{Table: "gpio", ID: "lamp", Keys: `{"chip":"soc","line":"LAMP","direction":"output"}`},

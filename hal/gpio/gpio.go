@@ -31,6 +31,7 @@ type Line struct {
 	id    string
 	env   *hal.Env
 	where string // file and line of board.toml; "" for a line that it does not name
+	waits bool   // to be requested as an output; the loop's goroutine alone knows
 
 	declared setup // what board.toml says
 
@@ -53,6 +54,26 @@ func (l *Line) Bus() string { return l.chip.bus }
 // Declaration is the line's table in board.toml, for a product to add a direction to.
 func (l *Line) Declaration() string {
 	return hal.Declaration("gpio", l.id, hal.TextKey("chip", l.chip.spec), hal.Key{Name: "line", Value: strconv.Itoa(int(l.offset))})
+}
+
+// begin requests lines as outputs that board.toml declares as such, on hardware that was just plugged in.
+func begin(lines []*Line) {
+	for _, l := range lines {
+		l.begin(true)
+	}
+}
+
+// begin requests a line as the output that board.toml declares. One that was set meanwhile stays as it is.
+func (l *Line) begin(first bool) {
+	err := l.guard.Do(func() error {
+		if l.held != nil || l.setup.direction != directionOutput {
+			return nil
+		}
+		return l.hold(&l.setup, l.setup.output.AtStart(first))
+	})
+	if err != nil {
+		l.env.Log.Warn("cannot hold an output", "line", l.id, "where", l.where, "err", l.refuse(err))
+	}
 }
 
 // hold requests the line as an output and drives a value; without one the line goes on with what it has, and makes no edge.
@@ -146,6 +167,12 @@ func (l *Line) refuse(err error) error {
 		holder = gpiocdev.BytesToString(info.Consumer[:])
 	}
 	return hal.BusyDevice(class, l.id, holder)
+}
+
+// unplug lets go of a line that is gone, and tells its watchers.
+func (l *Line) unplug() {
+	l.close()
+	l.feed.Publish(change{err: hal.GoneDevice(class, l.id)})
 }
 
 // close lets go of the line.

@@ -27,7 +27,7 @@ func (c *chip) request(offset uint32, config gpiocdev.LineConfig) (*request, err
 	r := &gpiocdev.LineRequest{Config: config, Lines: 1}
 	r.Offsets[0] = offset
 	copy(r.Consumer[:], consumer)
-	if err := c.kernel.Ioctl(c.fd, uapi.GPIOGetLine, unsafe.Pointer(r)); err != nil {
+	if err := c.ioctl(uapi.GPIOGetLine, unsafe.Pointer(r)); err != nil {
 		return nil, fmt.Errorf("cannot request line %d of %s: %w", offset, c.name, err)
 	}
 	return &request{kernel: c.kernel, fd: int(r.Fd)}, nil

@@ -24,12 +24,15 @@ type watching struct {
 	feed      hal.Feed[change]
 	following bool     // edges are asked for, or will be once a worker comes to it
 	polled    *request // whose events the loop waits for
-	ended     bool     // the class is closed
+	ended     bool     // the line is gone, or the class closed
 	retry     func()   // stops the timer of letGo
 }
 
 // watch calls f for every change from now on. All watchers share one request.
 func (l *Line) watch(f func(change)) (stop func(), err error) {
+	if l.ended {
+		return nil, hal.GoneDevice(class, l.id)
+	}
 	unsubscribe := l.feed.Subscribe(f)
 	if !l.following {
 		l.following = true

@@ -176,8 +176,8 @@ func TestChangeBetweenStateAndEdges(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Loop.Turn()
-	if got := strings.Join(sink.values, " "); got != "0 1" {
-		t.Errorf("got %s, want 0 1", got)
+	if got := strings.Join(sink.values, " "); got != "0 1" || sink.ended != nil {
+		t.Errorf("got %s, %v, want 0 1", got, sink.ended)
 	}
 }
 
@@ -186,6 +186,7 @@ type eager struct {
 	b      *simtest.Bench
 	k      *sim.Kernel
 	values []string
+	ended  error
 }
 
 func (e *eager) Event(encode func([]byte) []byte) bool {
@@ -197,7 +198,7 @@ func (e *eager) Event(encode func([]byte) []byte) bool {
 }
 
 func (e *eager) Submit(bus string, job, done func()) error { return e.b.Loop.Submit(bus, job, done) }
-func (e *eager) Fail(err error)                            { e.b.Error(err) }
+func (e *eager) Fail(err error)                            { e.ended = err }
 
 func TestCloseLeavesNothing(t *testing.T) {
 	k := bench()
@@ -257,11 +258,15 @@ func TestCloseWhileAWorkerAsksForEdges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := permitted.Watch(&eager{b: b, k: k}); err != nil {
+	sink := &eager{b: b, k: k}
+	if _, err := permitted.Watch(sink); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
 	b.Loop.Turn()
+	if want := `DeviceGone{"class":"Gpio","device":"FAR_IN"}`; sink.ended == nil || simtest.Text(sink.ended) != want {
+		t.Errorf("the watch ended with %v, want %s", sink.ended, want)
+	}
 	if n := k.Opened(); n != 0 {
 		t.Errorf("%d descriptors are left open", n)
 	}

@@ -34,6 +34,8 @@
 //   - faults when opening, in a call, when closing: each single call of the kernel fails once with EIO, ENODEV, EBUSY and EACCES. Hardware breaks at the worst place. Nothing may panic, no
 //     descriptor, timer or goroutine may stay behind, and a caller must not be told that it worked: where a write failed, or any call of a method that observes, the answer is an error, and
 //     ENODEV and EBUSY are DeviceGone and Busy. After an EIO that has passed, the same call works again.
+//   - rescan, faults in a rescan: devices come and go, and messages about that are lost. A look at the same hardware changes nothing; what is gone answers DeviceGone, before the class has
+//     looked and afterwards, and its watches end so; what comes back works as before; nothing adds up; and whatever call of the kernel fails meanwhile, the next look puts it right.
 //   - close: a class that is closed, twice even, with watches running, lets go of every descriptor, timer and goroutine, and never touches the kernel again. The
 //     server closes classes while connections still end.
 package haltest

@@ -122,3 +122,27 @@ func (f *Faulty) Readlink(path string) (string, error) {
 	}
 	return f.kernel.Readlink(path)
 }
+
+// Inode gives the number of what a path leads to.
+func (f *Faulty) Inode(path string) (uint64, error) {
+	if err := f.fault(Inode); err != nil {
+		return 0, err
+	}
+	return f.kernel.Inode(path)
+}
+
+// Uevents opens the kernel's messages.
+func (f *Faulty) Uevents() (int, error) {
+	if err := f.fault(Uevents); err != nil {
+		return -1, err
+	}
+	return f.kernel.Uevents()
+}
+
+// Uevent takes the next of them.
+func (f *Faulty) Uevent(fd int, p []byte) (int, error) {
+	if err := f.fault(Uevent); err != nil {
+		return 0, err
+	}
+	return f.kernel.Uevent(fd, p)
+}

@@ -14,6 +14,8 @@ type fake struct {
 	files map[string]string
 	open  map[int]string
 	next  int
+
+	plugged uint64 // how often something was
 }
 
 func newFake() *fake {
@@ -55,6 +57,9 @@ func (k *fake) Pread(fd int, p []byte, _ int64) (int, error) {
 	if k.open[fd] == "" {
 		return -1, syscall.EBADF
 	}
+	if k.open[fd] == "gone" {
+		return -1, syscall.ENODEV
+	}
 	return copy(p, k.files[k.open[fd]]), nil
 }
 
@@ -64,12 +69,29 @@ func (k *fake) Pwrite(fd int, p []byte, _ int64) (int, error) {
 	if k.open[fd] == "" {
 		return -1, syscall.EBADF
 	}
+	if k.open[fd] == "gone" {
+		return -1, syscall.ENODEV
+	}
 	k.files[k.open[fd]] = string(p)
 	return len(p), nil
 }
 
 func (k *fake) Ioctl(int, uint, unsafe.Pointer) error { return syscall.ENOTTY }
 func (k *fake) Readlink(string) (string, error)       { return "", syscall.EINVAL }
+func (k *fake) Uevents() (int, error)                 { return -1, syscall.EPROTONOSUPPORT }
+func (k *fake) Uevent(int, []byte) (int, error)       { return 0, syscall.EBADF }
+
+func (k *fake) Inode(path string) (uint64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, there := k.files[path]; !there {
+		return 0, syscall.ENOENT
+	}
+	if path == "/sys/lamps/hall" {
+		return 1 + k.plugged, nil
+	}
+	return 0, nil
+}
 
 func (k *fake) ReadDir(dir string) ([]string, error) {
 	var names []string

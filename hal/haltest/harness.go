@@ -17,6 +17,8 @@ type Harness struct {
 	Calls []Call
 	// Opened counts the descriptors that the kernel has open where they are not the process's own; nil where they are.
 	Opened func() int
+	// Unplug takes devices of the kernel away, Plug brings them back as they were, as often as they are called. A class with a Rescan needs both.
+	Unplug, Plug func()
 	// Close ends what was begun for the harness; may be nil.
 	Close func()
 }
@@ -56,6 +58,8 @@ var checks = []check{
 	{"faults when opening", faultsOpening},
 	{"faults in a call", faultsCalling},
 	{"faults when closing", faultsClosing},
+	{"rescan", rescanned},
+	{"faults in a rescan", faultsRescanning},
 	{"close", closed},
 }
 

@@ -23,6 +23,9 @@ const (
 	Ioctl    Op = "ioctl"
 	ReadDir  Op = "readdir"
 	Readlink Op = "readlink"
+	Inode    Op = "inode"
+	Uevents  Op = "uevents"
+	Uevent   Op = "uevent"
 )
 
 // KernelCall is one call that reached a Recorder.
@@ -194,4 +197,30 @@ func (r *Recorder) Readlink(path string) (string, error) {
 	target, err := r.kernel.Readlink(path)
 	r.note(-1, KernelCall{Op: Readlink, Path: path, Err: err})
 	return target, err
+}
+
+// Inode gives the number of what a path leads to.
+func (r *Recorder) Inode(path string) (uint64, error) {
+	n, err := r.kernel.Inode(path)
+	r.note(-1, KernelCall{Op: Inode, Path: path, Err: err})
+	return n, err
+}
+
+// Uevents opens the kernel's messages.
+func (r *Recorder) Uevents() (int, error) {
+	fd, err := r.kernel.Uevents()
+	if err == nil {
+		r.mu.Lock()
+		r.open[fd] = "uevents"
+		r.mu.Unlock()
+	}
+	r.note(fd, KernelCall{Op: Uevents, Path: "uevents", Err: err})
+	return fd, err
+}
+
+// Uevent takes the next of them.
+func (r *Recorder) Uevent(fd int, p []byte) (int, error) {
+	n, err := r.kernel.Uevent(fd, p)
+	r.note(fd, KernelCall{Op: Uevent, Err: err})
+	return n, err
 }

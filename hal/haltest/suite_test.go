@@ -77,7 +77,7 @@ func TestChecksFind(t *testing.T) {
 		{"malformed", "less taken than declared", flaws{tight: true}, "Set, level: max: it is refused"},
 		{"malformed", "kernel asked meanwhile", flaws{nosy: true}, "the kernel was asked before the gate: readdir"},
 
-		{"faults when opening", "descriptor left", flaws{leaks: true}, "opening, call 3 of the kernel failing with EIO, leaves behind: 1 descriptors of the harness's kernel, 0 before, a descriptor of /sys/lamps/hall"},
+		{"faults when opening", "descriptor left", flaws{leaks: true}, "opening, call 4 of the kernel failing with EIO, leaves behind: 1 descriptors of the harness's kernel, 0 before, a descriptor of /sys/lamps/hall"},
 		{"faults when opening", "timer left", flaws{leavesTimer: true}, "opening, without a fault, leaves behind: 1 timers"},
 
 		{"faults in a call", "write that failed in silence", flaws{swallowsWrite: true},
@@ -93,6 +93,21 @@ func TestChecksFind(t *testing.T) {
 		{"faults in a call", "device that stays broken", flaws{sticks: true}, `Set {"lamp":"hall","level":7}, after call 1 of the kernel failing with EIO: the device is busy`},
 
 		{"faults when closing", "closing leaves a timer", flaws{leavesTimer: true}, "leaves behind: 1 timers"},
+
+		{"rescan", "none", flaws{noRescan: true}, `the class names the subsystems ["lamps"], and has no Rescan`},
+		{"rescan", "no subsystems", flaws{noSubsystems: true}, "the class has a Rescan, and names no subsystems"},
+		{"rescan", "harness that unplugs nothing", flaws{noPlug: true}, "the class has a Rescan, and the harness unplugs nothing"},
+		{"rescan", "panic", flaws{panicsRescanning: true}, "a rescan of the same hardware: panic: rescanning"},
+		{"rescan", "no rest", flaws{restless: true}, "a rescan of the same hardware: <nil>, again: true"},
+		{"rescan", "touching what is the same", flaws{reopens: true}, "a rescan of the same hardware touches it: open /sys/lamps/hall"},
+		{"rescan", "device that stays", flaws{forgetful: true}, `unplugging leaves ["hall" "yard"] of ["hall" "yard"]`},
+		{"rescan", "descriptor of another one", flaws{byName: true}, `Get {"lamp":"hall"} on hardware that was replaced: the device is gone`},
+		{"rescan", "descriptors that add up", flaws{keepsGone: true}, "5 descriptors are held after unplugging and plugging, 2 before"},
+		{"rescan", "watch that does not end", flaws{quiet: true}, `Watch {"lamps":["hall"]}: the watch ends with <nil>, want DeviceGone`},
+
+		{"faults in a rescan", "not looking again", flaws{givesUp: true}, `there are "yard", want "hall yard", and it does not want to look again`},
+		{"faults in a rescan", "descriptors that add up", flaws{keepsGone: true}, "leaves behind: 1 descriptors of the harness's kernel"},
+		{"faults in a rescan", "no rest", flaws{restless: true}, "again: true"},
 
 		{"close", "closing twice", flaws{closesOnce: true}, "closing again: panic: closed twice"},
 		{"close", "timer left", flaws{leavesTimer: true}, "closing leaves behind: 1 timers"},

@@ -34,13 +34,17 @@ type flaws struct {
 	leaks, swallowsWrite, swallowsRead, plainErrors, vague, panicsLate, sticks bool
 	leavesTimer, leavesGoroutine, leavesDescriptor, leavesPoll                 bool
 	closesOnce, touchesLater, noClass, panicsOpening                           bool
+	noRescan, noSubsystems, noPlug, forgetful, byName, keepsGone, quiet        bool
+	restless, givesUp, reopens, panicsRescanning                               bool
 }
 
 type lamp struct {
 	toy     *toy
 	id      string
 	fd      int
+	inode   uint64
 	changes hal.Feed[int64]
+	ends    hal.Feed[error]
 	stop    func()
 	stuck   bool
 }
@@ -105,6 +109,7 @@ func (y *toy) openClass(env *hal.Env) (*hal.Class, error) {
 	}
 	y.begin()
 	class := &hal.Class{Name: or(y.wrong.name, "Lamp"), Doc: or(y.wrong.doc, "Lamps."), Methods: y.methods(), Devices: y.inventory(), Close: y.close}
+	y.plugs(class)
 	if y.wrong.lax {
 		y.most = 1000
 	}
@@ -115,11 +120,15 @@ func (y *toy) openClass(env *hal.Env) (*hal.Class, error) {
 }
 
 func (y *toy) add(name string) error {
+	inode, err := y.env.Kernel.Inode("/sys/lamps/" + name)
+	if err != nil {
+		return fmt.Errorf("cannot find a lamp: %w", err)
+	}
 	fd, err := y.env.Kernel.Open("/sys/lamps/"+name, unix.O_RDWR)
 	if err != nil {
 		return fmt.Errorf("cannot open a lamp: %w", err)
 	}
-	return y.lamps.Add(&lamp{toy: y, id: name, fd: fd})
+	return y.lamps.Add(&lamp{toy: y, id: name, fd: fd, inode: inode})
 }
 
 // begin is where flaws begin that go on by themselves.
@@ -215,7 +224,7 @@ func (y *toy) methods() []*hal.Method {
 		hal.On(set, hal.Control, or(y.wrong.methodName, "Set"), "Sets the level.", y.set),
 		hal.OnMany(set, hal.Control, "SetMany", "Sets several.", y.setMany),
 		hal.Plain(hal.Hazard, "Send", "Takes every kind of parameter.", y.send),
-		hal.Watch(set, hal.Observe, "Watch", "Reports the level.", y.get, y.start),
+		hal.Follow(set, hal.Observe, "Watch", "Reports the level.", y.get, y.start),
 	}
 	for _, m := range methods {
 		m.Verb = max(m.Verb, y.wrong.verb)
@@ -369,11 +378,12 @@ func (y *toy) send(_ hal.Holder, _ *everything, _ *hal.None) error {
 	return &hal.NotSupported{Feature: "sending"}
 }
 
-func (y *toy) start(l *lamp, _ *hal.None, emit func(*result)) (stop func(), err error) {
-	end := l.changes.Subscribe(func(n int64) { emit(&result{n}) })
+func (y *toy) start(l *lamp, _ *hal.None, w *hal.Watcher[result]) (stop func(), err error) {
+	end, endless := l.changes.Subscribe(func(n int64) { w.Emit(&result{n}) }), l.ends.Subscribe(w.Fail)
 	l.sample()
 	return func() {
 		end()
+		endless()
 		if !l.changes.Watched() {
 			l.rest()
 		}
@@ -411,7 +421,11 @@ func harness(w flaws) func() Harness {
 	return func() Harness {
 		k := newFake()
 		current = &toy{wrong: w, most: 255}
-		return Harness{Driver: current.driver(), Kernel: k, Calls: toyCalls, Opened: k.Opened, Entries: []Entry{{"lamp", "front", `{"name":"hall"}`}}}
+		h := Harness{Driver: current.driver(), Kernel: k, Calls: toyCalls, Opened: k.Opened, Entries: []Entry{{"lamp", "front", `{"name":"hall"}`}}}
+		if !w.noPlug {
+			h.Unplug, h.Plug = func() { k.unplug("/sys/lamps/hall") }, func() { k.plug("/sys/lamps/hall") }
+		}
+		return h
 	}
 }
 

@@ -1,7 +1,6 @@
 package led
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/halberd-io/halberd/hal"
@@ -41,96 +40,15 @@ func (e *entry) Check() error {
 
 // Open finds the lights and writes the values that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
-	leds := hal.NewSet[*LED](class, "led")
-	closeAll := func() {
-		for _, d := range leds.All() {
-			d.close()
-		}
-	}
-	if err := find(env, leds); err != nil {
-		closeAll()
+	b := &board{env: env, leds: hal.NewSet[*LED](class, "led"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
+	if err := b.open(); err != nil {
+		b.close()
 		return nil, err
 	}
-	return &hal.Class{Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(leds), Devices: leds, Close: closeAll,
-		Safe: hal.SafeOutputs(leds, (*LED).safeValue, (*LED).bringSafe)}, nil
-}
-
-// find adds every light of the kernel, by the name that board.toml gives it or by its own.
-func find(env *hal.Env, leds *hal.Set[*LED]) error {
-	declared, err := declarations(env.Entries)
-	if err != nil {
-		return err
-	}
-	names, err := sysfs.List(env.Kernel, folder)
-	if err != nil {
-		return err
-	}
-	reserved := hal.Declared(env.Entries)
-	for _, name := range names {
-		if declared[name] == nil && reserved[hal.EscapeID(name)] {
-			env.Log.Warn("a light is left out: board.toml gives its name to another one", "name", name)
-			continue
-		}
-		d, err := openNamed(env, name, declared[name])
-		delete(declared, name)
-		if err != nil {
-			env.Log.Warn("cannot open a light", "name", name, "err", err)
-			continue
-		}
-		if err := leds.Add(d); err != nil {
-			d.close()
-			return err
-		}
-	}
-	for name, e := range declared {
-		env.Log.Warn("a light of board.toml is not there", "led", e.ID, "name", name, "where", e.Where)
-	}
-	for _, d := range leds.All() {
-		if err := d.begin(env.FirstStart); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// declarations are the entries by the kernel's name of the light.
-func declarations(entries []hal.Entry) (map[string]*hal.Entry, error) {
-	byName := map[string]*hal.Entry{}
-	for i := range entries {
-		e := &entries[i]
-		v := e.Value.(*entry)
-		if other := byName[v.Name]; other != nil {
-			return nil, fmt.Errorf("%s: led.%s: %s is led.%s already, at %s", e.Where, e.ID, v.Name, other.ID, other.Where)
-		}
-		byName[v.Name] = e
-	}
-	return byName, nil
-}
-
-func openNamed(env *hal.Env, name string, e *hal.Entry) (*LED, error) {
-	if e == nil {
-		return open(env, hal.EscapeID(name), name)
-	}
-	d, err := open(env, e.ID, name)
-	if err == nil {
-		d.where, d.output = e.Where, e.Value.(*entry).Output
-	}
-	return d, err
-}
-
-// begin writes the value for the start, if there is one.
-func (d *LED) begin(first bool) error {
-	for _, v := range []hal.Opt[int64]{d.output.Initial, d.output.Safe} {
-		if v.Set && v.Value > d.max {
-			return fmt.Errorf("%s: led.%s: %d is more than the light's greatest brightness, %d", d.where, d.id, v.Value, d.max)
-		}
-	}
-	if v := d.output.AtStart(first); v.Set {
-		if err := d.steady(v.Value); err != nil {
-			d.env.Log.Warn("cannot set a light at the start", "led", d.id, "err", err)
-		}
-	}
-	return nil
+	return &hal.Class{
+		Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(b.leds), Devices: b.leds, Close: b.close,
+		Safe: hal.SafeOutputs(b.leds, (*LED).safeValue, (*LED).bringSafe), Subsystems: []string{"leds"}, Rescan: b.rescan,
+	}, nil
 }
 
 func methods(leds *hal.Set[*LED]) []*hal.Method {
@@ -216,7 +134,7 @@ func (p *colorIn) Fields(f *hal.Fields) {
 }
 
 func (d *LED) setColor(in *colorIn, _ *hal.None) error {
-	return hal.Refuse(class, d.id, d.paint(in.Colors))
+	return hal.Refuse(class, d.id, d.guard.Do(func() error { return d.paint(in.Colors) }))
 }
 
 // changed changes the trigger, reads the state again and tells the watchers.
@@ -251,6 +169,9 @@ func (d *LED) getEvent(_ *hal.None, out *event) error {
 }
 
 func (d *LED) startWatch(_ *hal.None, w *hal.Watcher[event]) (stop func(), err error) {
+	if d.ended {
+		return nil, hal.GoneDevice(class, d.id)
+	}
 	return d.watch(func(c change) {
 		if c.err != nil {
 			w.Fail(c.err)

@@ -15,6 +15,8 @@ func TestConformance(t *testing.T) {
 		k.AddLED(sim.LED{Name: "far", Max: 7, Under: sim.OnI2C})
 		return haltest.Harness{
 			Driver: Driver(), Kernel: k, Opened: k.Opened,
+			Unplug:  func() { k.Unplug("front:white"); k.Unplug("far") },
+			Plug:    func() { k.Plug("front:white"); k.Plug("far") },
 			Entries: []haltest.Entry{{Table: "led", ID: "front", Keys: `{"name":"front:white","initial":7,"safe":1,"on-release":"safe"}`}},
 			Calls: []haltest.Call{
 				{Method: "Get", Parameters: `{"led":"front"}`},

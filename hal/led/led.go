@@ -7,6 +7,7 @@
 package led
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +28,12 @@ const (
 type LED struct {
 	id, bus, dir string
 	name         string // the kernel's
+	inode        uint64 // of its folder in /sys
 	where        string // file and line of board.toml; "" for a light that it does not name
 	env          *hal.Env
 	max          int64
 	output       hal.Output
+	waits        bool // for its value at the start; the loop's goroutine alone knows
 
 	guard      hal.Guard // of what follows
 	brightness *sysfs.Attribute
@@ -58,11 +61,15 @@ type state struct {
 
 // open opens the light of a name in /sys/class/leds.
 func open(env *hal.Env, id, name string) (*LED, error) {
+	inode, err := env.Kernel.Inode(folder + "/" + name)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := sysfs.Resolve(env.Kernel, folder+"/"+name)
 	if err != nil {
 		return nil, err
 	}
-	d := &LED{id: id, name: name, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
+	d := &LED{id: id, name: name, inode: inode, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
 	if err := d.openAttributes(); err != nil {
 		d.close()
 		return nil, err
@@ -100,6 +107,12 @@ func (d *LED) openColors() error {
 	d.colors = strings.Fields(index)
 	d.intensity, err = sysfs.Open(d.env.Kernel, d.dir+"/multi_intensity", unix.O_RDWR)
 	return err
+}
+
+// unplug lets go of a light that is gone, and tells its watchers.
+func (d *LED) unplug() {
+	d.close()
+	d.feed.Publish(change{err: hal.GoneDevice(class, d.id)})
 }
 
 func (d *LED) close() {
@@ -168,14 +181,17 @@ func (d *LED) delays(on, off int64) error {
 	return sysfs.Write(d.env.Kernel, d.dir+"/delay_off", strconv.FormatInt(off, 10))
 }
 
-// blink starts the timer trigger. Where a step fails the light is off and without a trigger.
+// blink starts the timer trigger. Where a step fails the light is off and without a trigger. Where the light was unplugged meanwhile the periods are not there; it says so itself.
 func (d *LED) blink(on, off int64) error {
 	if err := d.start("timer"); err != nil {
 		return err
 	}
 	err := d.delays(on, off)
-	if err != nil {
-		_ = d.steady(0)
+	if err == nil {
+		return nil
+	}
+	if off := d.steady(0); errors.Is(off, unix.ENODEV) {
+		err = off
 	}
 	return err
 }

@@ -24,7 +24,7 @@ type watching struct {
 	seen state
 	stop func() // of the timer; nil while nobody watches
 
-	ended bool // the class is closed
+	ended bool // the light is gone, or the class closed
 }
 
 // report tells the watchers what was set or read, from the goroutine that did it.

@@ -2,7 +2,6 @@ package sensor
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -70,93 +69,16 @@ func (f *found) matches(kind, device, channel string) bool {
 
 // Open finds the sensors of all kinds.
 func Open(env *hal.Env) (*hal.Class, error) {
-	sensors := hal.NewSet[*Sensor](class, "sensor")
-	closeAll := func() {
-		for _, s := range sensors.All() {
-			s.close()
-		}
-	}
-	if err := openAll(env, sensors); err != nil {
-		closeAll()
+	b := &board{env: env, sensors: hal.NewSet[*Sensor](class, "sensor"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
+	if err := b.open(); err != nil {
+		b.close()
 		return nil, err
 	}
-	return &hal.Class{Name: class, Doc: "What the board measures: temperatures, voltages, currents, speeds and more.", Methods: methods(sensors), Devices: sensors, Close: closeAll}, nil
-}
-
-func openAll(env *hal.Env, sensors *hal.Set[*Sensor]) error {
-	all, err := findAll(env)
-	if err != nil {
-		return err
-	}
-	ids, err := name(env, all)
-	if err != nil {
-		return err
-	}
-	for i, f := range all {
-		if ids[i] == "" {
-			env.Log.Warn("a sensor is left out: board.toml gives its name to another one", "device", f.device, "channel", f.channel)
-			continue
-		}
-		s, err := open(env, ids[i], f)
-		if err != nil {
-			env.Log.Warn("cannot open a sensor", "sensor", ids[i], "err", err)
-			continue
-		}
-		if err := sensors.Add(s); err != nil {
-			s.close()
-			return err
-		}
-	}
-	return nil
-}
-
-// name gives each channel the ID of board.toml, or one of its own.
-func name(env *hal.Env, all []found) ([]string, error) {
-	ids := nameAll(all)
-	declared := map[int]*hal.Entry{}
-	for i := range env.Entries {
-		e := &env.Entries[i]
-		at, err := find(all, e.Value.(*entry))
-		if other := declared[at]; err == nil && other != nil {
-			err = fmt.Errorf("%s is sensor.%s already, at %s", ids[at], other.ID, other.Where)
-		}
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s: sensor.%s: %w", e.Where, e.ID, err)
-		case at < 0:
-			env.Log.Warn("a sensor of board.toml is not there", "sensor", e.ID, "where", e.Where)
-		default:
-			declared[at] = e
-		}
-	}
-	reserved := hal.Declared(env.Entries)
-	for at := range ids {
-		if e := declared[at]; e != nil {
-			ids[at] = e.ID
-		} else if reserved[ids[at]] {
-			ids[at] = ""
-		}
-	}
-	return ids, nil
-}
-
-// find finds the channel that an entry means: -1 where it is not there.
-func find(all []found, e *entry) (int, error) {
-	kind, device, channel, err := e.choice()
-	if err != nil {
-		return -1, err
-	}
-	at := -1
-	for i := range all {
-		switch {
-		case !all[i].matches(kind, device, channel):
-		case at >= 0:
-			return -1, fmt.Errorf("%s %q with %q is in %s and in %s: name the parent, as %s@%s", kind, device, channel, all[at].dir, all[i].dir, device, all[at].parent)
-		default:
-			at = i
-		}
-	}
-	return at, nil
+	return &hal.Class{
+		Name: class, Doc: "What the board measures: temperatures, voltages, currents, speeds and more.",
+		Methods: methods(b.sensors), Devices: b.sensors, Close: b.close,
+		Subsystems: []string{"hwmon", "thermal", "iio"}, Rescan: b.rescan,
+	}, nil
 }
 
 func methods(sensors *hal.Set[*Sensor]) []*hal.Method {
@@ -247,6 +169,9 @@ func (s *Sensor) getEvent(_ *watchIn, out *event) error {
 }
 
 func (s *Sensor) startWatch(in *watchIn, w *hal.Watcher[event]) (stop func(), err error) {
+	if s.ended {
+		return nil, hal.GoneDevice(class, s.id)
+	}
 	looking := &watch{sensor: s, every: time.Duration(in.EveryMSec.Or(1000)) * time.Millisecond, above: in.Above, below: in.Below,
 		emit: func(value int64) { w.Emit(&event{s.id, value, s.unit}) }, fail: w.Fail}
 	return looking.begin(), nil

@@ -16,6 +16,8 @@ func TestConformance(t *testing.T) {
 		k.AddIIO(sim.Sensor{Attributes: attributes{"name": "adc", "in_voltage1_raw": "-17", "in_voltage_scale": "0.8"}})
 		return haltest.Harness{
 			Driver: Driver(), Kernel: k, Opened: k.Opened,
+			Unplug:  func() { k.Unplug("hwmon0"); k.Unplug("thermal_zone0"); k.Unplug("iio:device0") },
+			Plug:    func() { k.Plug("hwmon0"); k.Plug("thermal_zone0"); k.Plug("iio:device0") },
 			Entries: []haltest.Entry{{Table: "sensor", ID: "soc", Keys: `{"thermal":"cpu-thermal"}`}},
 			Calls: []haltest.Call{
 				{Method: "Get", Parameters: `{"sensor":"soc"}`},

@@ -22,7 +22,7 @@ type source struct {
 	kind, folder, prefix string
 	nameFile             string // which has the kernel's name for the device
 	files                string // what the names of a channel's files begin with
-	channels             func(files []string) []found
+	channels             func(files []string) []*found
 }
 
 var sources = []source{
@@ -31,36 +31,17 @@ var sources = []source{
 	{kindIIO, "/sys/bus/iio/devices", "iio:device", "name", "in_", iioChannels},
 }
 
-// findAll finds every channel of every device. A device that cannot be read is logged and left out.
-func findAll(env *hal.Env) ([]found, error) {
-	var all []found
-	for _, src := range sources {
-		names, err := sysfs.List(env.Kernel, src.folder)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			if !strings.HasPrefix(name, src.prefix) {
-				continue
-			}
-			channels, err := src.find(env.Kernel, name)
-			if err != nil {
-				env.Log.Warn("cannot read a sensor's device", "name", name, "err", err)
-			}
-			all = append(all, channels...)
-		}
-	}
-	mark(all)
-	return all, nil
-}
-
 // find finds the channels of one device.
-func (src *source) find(k hal.Kernel, name string) ([]found, error) {
-	dir, err := sysfs.Resolve(k, src.folder+"/"+name)
+func (src *source) find(k hal.Kernel, path string) (*device, error) {
+	inode, err := k.Inode(path)
 	if err != nil {
 		return nil, err
 	}
-	device, err := sysfs.Read(k, dir+"/"+src.nameFile)
+	dir, err := sysfs.Resolve(k, path)
+	if err != nil {
+		return nil, err
+	}
+	name, err := sysfs.Read(k, dir+"/"+src.nameFile)
 	if err != nil {
 		return nil, err
 	}
@@ -68,17 +49,17 @@ func (src *source) find(k hal.Kernel, name string) ([]found, error) {
 	if err != nil {
 		return nil, err
 	}
-	channels := src.channels(files)
-	for i := range channels {
-		c := &channels[i]
-		c.kind, c.device, c.dir, c.bus, c.parent = src.kind, device, dir, sysfs.Bus(k, dir), parent(k, dir)
+	d := &device{path: path, inode: inode, channels: src.channels(files)}
+	bus, parent := sysfs.Bus(k, dir), parent(k, dir)
+	for _, c := range d.channels {
+		c.kind, c.device, c.dir, c.bus, c.parent = src.kind, name, dir, bus, parent
 		if label := src.files + c.channel + "_label"; slices.Contains(files, label) {
 			if c.label, err = sysfs.Read(k, dir+"/"+label); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return channels, nil
+	return d, nil
 }
 
 // parent names the device that a class entry belongs to; the entry itself where it has none.
@@ -93,26 +74,26 @@ func parent(k hal.Kernel, dir string) string {
 }
 
 // hwmonChannels finds temp1_input and the like.
-func hwmonChannels(files []string) (out []found) {
+func hwmonChannels(files []string) (out []*found) {
 	for _, file := range files {
 		channel, ok := strings.CutSuffix(file, "_input")
 		if !ok {
 			continue
 		}
 		if q, known := quantityOf(hwmonQuantities, channel); known {
-			out = append(out, found{channel: channel, file: file, quantity: q})
+			out = append(out, &found{channel: channel, file: file, quantity: q})
 		}
 	}
 	return out
 }
 
 // zoneChannels is the one temperature of a thermal zone.
-func zoneChannels([]string) []found {
-	return []found{{channel: "temp", file: "temp", quantity: quantity{"temp", "milli_celsius", 0}}}
+func zoneChannels([]string) []*found {
+	return []*found{{channel: "temp", file: "temp", quantity: quantity{"temp", "milli_celsius", 0}}}
 }
 
 // iioChannels finds in_voltage0_raw and the like; where there is in_voltage0_input too, that is used.
-func iioChannels(files []string) (out []found) {
+func iioChannels(files []string) (out []*found) {
 	for _, file := range files {
 		name, isInput := strings.CutPrefix(file, "in_")
 		if !isInput {
@@ -126,21 +107,22 @@ func iioChannels(files []string) (out []found) {
 			}
 		}
 		if q, known := quantityOf(iioQuantities, channel); known {
-			out = append(out, found{channel: channel, file: file, quantity: q})
+			out = append(out, &found{channel: channel, file: file, quantity: q})
 		}
 	}
 	return out
 }
 
-// calibrate reads the offset and scale of an IIO channel that is raw.
+// calibrate reads the offset and scale of an IIO channel that is raw, once. Its driver may wait for the hardware, so it runs where the sensor is read.
 func (s *Sensor) calibrate() (err error) {
-	if !strings.HasSuffix(s.file, "_raw") {
+	if s.calibrated || s.kind != kindIIO || !strings.HasSuffix(s.file, "_raw") {
 		return nil
 	}
 	if s.offset, err = s.calibration("offset", decimal{0, 0}); err != nil {
 		return err
 	}
 	s.scale, err = s.calibration("scale", decimal{1, 0})
+	s.calibrated = err == nil
 	return err
 }
 
@@ -178,7 +160,7 @@ func (f *found) spellings() []string {
 }
 
 // nameAll gives each channel the shortest spelling that no other one has. All that share a spelling get a longer one.
-func nameAll(all []found) []string {
+func nameAll(all []*found) map[*found]string {
 	level := make([]int, len(all))
 	for {
 		count := map[string]int{}
@@ -196,16 +178,17 @@ func nameAll(all []found) []string {
 			break
 		}
 	}
-	names := make([]string, len(all))
-	for i := range all {
-		names[i] = hal.EscapeID(all[i].spellings()[level[i]])
+	names := map[*found]string{}
+	for i, f := range all {
+		names[f] = hal.EscapeID(f.spellings()[level[i]])
 	}
 	return names
 }
 
 // mark finds the devices whose name another one has too.
-func mark(all []found) {
+func mark(all []*found) {
 	for i := range all {
+		all[i].shared = false
 		for j := range all {
 			if all[i].kind == all[j].kind && all[i].device == all[j].device && all[i].dir != all[j].dir {
 				all[i].shared = true

@@ -23,15 +23,17 @@ const class = "Sensor"
 type Sensor struct {
 	id  string
 	env *hal.Env
-	found
+	*found
 
-	offset  decimal // added to what is read
-	scale   decimal // and then multiplied
 	watched watched
+	ended   bool // the sensor is gone, or the class closed
 
-	guard  hal.Guard // of what follows
-	raw    *sysfs.Attribute
-	limits *limits // nil until they are asked for, and always where there are none
+	guard      hal.Guard // of what follows
+	raw        *sysfs.Attribute
+	offset     decimal // added to what is read
+	scale      decimal // and then multiplied
+	calibrated bool    // the two were read
+	limits     *limits // nil until they are asked for, and always where there are none
 }
 
 // ID is the name in board.toml, else one made of the kernel's names.
@@ -60,7 +62,7 @@ type found struct {
 	kind    string // the key of board.toml that names the device: hwmon, thermal or iio
 	device  string // the kernel's name for the device: cpu_thermal
 	parent  string // the device's parent, which tells devices of one name apart: 1-0048
-	shared  bool   // another device has the same name
+	shared  bool   // another device has the same name; the loop's goroutine alone knows
 	dir     string // its folder below /sys/devices
 	bus     string
 	channel string // temp1, voltage0
@@ -69,20 +71,25 @@ type found struct {
 	quantity
 }
 
-// open opens the file that is read. The calibration of an IIO channel is read once, here.
-func open(env *hal.Env, id string, f found) (*Sensor, error) {
-	s := &Sensor{id: id, env: env, found: f, scale: decimal{1, 0}}
-	if f.kind == kindIIO {
-		if err := s.calibrate(); err != nil {
-			return nil, err
-		}
+// open opens the file that is read.
+func open(env *hal.Env, id string, f *found) (*Sensor, error) {
+	raw, err := sysfs.Open(env.Kernel, f.dir+"/"+f.file, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	s.raw, err = sysfs.Open(env.Kernel, f.dir+"/"+f.file, unix.O_RDONLY)
-	return s, err
+	return &Sensor{id: id, env: env, found: f, scale: decimal{1, 0}, raw: raw}, nil
+}
+
+// unplug lets go of a sensor that is gone, and tells its watchers.
+func (s *Sensor) unplug() {
+	for w := range s.watched.running {
+		w.fail(hal.GoneDevice(class, s.id))
+	}
+	s.close()
 }
 
 func (s *Sensor) close() {
+	s.ended = true
 	for w := range s.watched.running {
 		w.end()
 	}
@@ -94,6 +101,9 @@ func (s *Sensor) close() {
 
 // read measures, which may wait for the hardware.
 func (s *Sensor) read() (int64, error) {
+	if err := s.calibrate(); err != nil {
+		return 0, err
+	}
 	text, err := s.raw.ReadText()
 	if err != nil {
 		return 0, err

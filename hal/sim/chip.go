@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"unsafe"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
@@ -48,11 +47,11 @@ type line struct {
 	request  *request
 }
 
-// AddChip adds a GPIO chip.
-func (k *Kernel) AddChip(c Chip) {
+// AddChip adds a GPIO chip and gives its name: gpiochip0.
+func (k *Kernel) AddChip(c Chip) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	new := &chip{name: fmt.Sprintf("gpiochip%d", len(k.chips)), label: c.Label, noIRQ: c.NoInterrupts}
+	new := &chip{name: k.number("gpiochip"), label: c.Label, noIRQ: c.NoInterrupts}
 	for i, l := range c.Lines {
 		line := &line{chip: new, offset: uint32(i), name: l.Name, consumer: l.Kernel, used: l.Kernel != "",
 			flags: gpiocdev.LineFlagV2Input, driven: l.Level, pull: l.Level, level: l.Level}
@@ -62,9 +61,12 @@ func (k *Kernel) AddChip(c Chip) {
 		new.lines = append(new.lines, line)
 	}
 	k.chips = append(k.chips, new)
-	k.device(or(c.Under, OnPlatform), "/sys/bus/gpio/devices", new.name)
+	k.newDevice(or(c.Under, OnPlatform), "/sys/bus/gpio/devices", new.name, func() { k.AddChip(c) })
 	k.mkdir("/dev").children[new.name] = &node{chip: new}
-	k.devices[new.name] = append(k.devices[new.name], "/dev/"+new.name)
+	d := k.devices[new.name]
+	d.paths = append(d.paths, "/dev/"+new.name)
+	k.appear(new.name)
+	return new.name
 }
 
 const bias = gpiocdev.LineFlagV2BiasMask

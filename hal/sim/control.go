@@ -7,9 +7,10 @@ import (
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 )
 
-// line finds a line by its name, or by the label or name of its chip and its offset: "relay-pump", "sim-gpio/5". A test that names none is wrong, and panics.
+// line finds a line by its name, or by the label or name of its chip and its offset: "relay-pump", "sim-gpio/5". Of one that was unplugged and plugged again it is the latter. A test that
+// names none is wrong, and panics.
 func (k *Kernel) line(name string) *line {
-	for _, c := range k.chips {
+	for _, c := range slices.Backward(k.chips) {
 		for _, l := range c.lines {
 			at := fmt.Sprintf("/%d", l.offset)
 			if l.name == name || c.label+at == name || c.name+at == name {
@@ -51,20 +52,31 @@ func (k *Kernel) Consumer(line string) (consumer string, output bool) {
 	return l.consumer, l.has(gpiocdev.LineFlagV2Output)
 }
 
-// Unplug takes a device away by its name in /sys: gpiochip0, a LED's name, hwmon1. What is open of it answers ENODEV from then on.
+// Unplug takes a device away by its name in /sys: gpiochip0, a LED's name, hwmon1. What is open of it answers ENODEV from then on. A test that names none is wrong, and panics.
 func (k *Kernel) Unplug(device string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, path := range slices.Backward(k.devices[device]) {
+	d := k.devices[device]
+	for _, path := range slices.Backward(d.paths) {
 		k.remove(path)
 	}
 	delete(k.devices, device)
 	delete(k.values, device)
+	k.taken[device] = d
 	for _, c := range k.chips {
 		if c.name == device {
 			c.unplug()
 		}
 	}
+	k.uevent("remove", d.paths[0], d.subsystem)
+}
+
+// Plug adds what Unplug took away under a name, as it was at first: with the same name where nothing else has it now. Other hardware is plugged in by AddChip and the like.
+func (k *Kernel) Plug(device string) {
+	k.mu.Lock()
+	d := k.taken[device]
+	k.mu.Unlock()
+	d.plug()
 }
 
 func (c *chip) unplug() {

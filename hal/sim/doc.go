@@ -7,9 +7,10 @@
 //     EINVAL for what is no number;
 //   - LEDs: brightness clamped to the maximum, the trigger ended by brightness 0 (and the light by the trigger's end), the timer trigger's files that come and go with it, several colours;
 //   - GPIO chips of version 2 of the character device: line info, requests that exclude each other and free their lines when closed, every combination of flags that the kernel refuses,
-//     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts, unplugging;
-//   - hwmon, thermal and IIO sensors.
+//     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
+//   - hwmon, thermal and IIO sensors;
+//   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //
-// It does not model: permissions by user, uevents, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
+// It does not model: permissions by user, uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
 // which a blinking LED is dark, and slowness. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.
 package sim

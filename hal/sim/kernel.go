@@ -12,10 +12,12 @@ type Kernel struct {
 	mu      sync.Mutex
 	root    *node
 	files   map[int]*handle
-	devices map[string][]string // paths that go away with a device
-	chips   []*chip
+	devices map[string]*device          // by their names in /sys
+	taken   map[string]*device          // what Unplug took away, for Plug
+	chips   []*chip                     // those that are gone too, first
 	values  map[string]map[string]value // what sensors read, by device and attribute
-	counts  map[string]int              // numbers given to devices: hwmon, thermal_zone, iio:device
+	inodes  uint64                      // the last one given to a node
+	seqnum  uint64                      // of the last uevent
 }
 
 // Options say what a simulated board has.
@@ -26,8 +28,8 @@ type Options struct {
 
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
-	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string][]string{},
-		values: map[string]map[string]value{}, counts: map[string]int{}}
+	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{},
+		values: map[string]map[string]value{}}
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}
@@ -204,6 +206,21 @@ func (k *Kernel) Readlink(path string) (string, error) {
 		return "", unix.EINVAL
 	}
 	return n.target, nil
+}
+
+// Inode is the number of a node, which no other one ever has.
+func (k *Kernel) Inode(path string) (uint64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, err := k.lookup(path, true)
+	if err != nil {
+		return 0, err
+	}
+	if n.inode == 0 {
+		k.inodes++
+		n.inode = k.inodes
+	}
+	return n.inode, nil
 }
 
 // folderFile is an open folder, which can only be closed.

@@ -33,7 +33,7 @@ type led struct {
 func (k *Kernel) AddLED(l LED) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_, n := k.device(or(l.Under, OnPlatform), "/sys/class/leds", l.Name)
+	n := k.newDevice(or(l.Under, OnPlatform), "/sys/class/leds", l.Name, func() { k.AddLED(l) })
 	d := &led{node: n, max: l.Max, triggers: l.Triggers, trigger: "none"}
 	if d.triggers == nil {
 		d.triggers = []string{"timer", "heartbeat", "default-on"}
@@ -46,6 +46,7 @@ func (k *Kernel) AddLED(l LED) {
 		n.add("multi_index", constant(strings.Join(l.Colors, " ")))
 		n.add("multi_intensity", &attribute{d.showColors, d.setColors})
 	}
+	k.appear(l.Name)
 }
 
 func or(s, other string) string {

@@ -1,7 +1,5 @@
 package sim
 
-import "fmt"
-
 // Parents for devices: a memory-mapped one, a chip on an I2C bus, and none. Each component of the path below /sys/devices has the name of its subsystem behind the equals sign.
 const (
 	OnPlatform = "platform/halberd-sim=platform"
@@ -39,14 +37,14 @@ func (k *Kernel) AddIIO(s Sensor) string {
 func (k *Kernel) addSensor(s Sensor, under, list, kind string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	name := fmt.Sprint(kind, k.counts[kind])
-	k.counts[kind]++
-	_, n := k.device(or(s.Under, under), list, name)
+	name := k.number(kind)
+	n := k.newDevice(or(s.Under, under), list, name, func() { k.addSensor(s, under, list, kind) })
 	k.values[name] = map[string]value{}
 	for attribute, text := range s.Attributes {
 		k.values[name][attribute] = value{text: text}
 		n.add(attribute, k.reading(name, attribute))
 	}
+	k.appear(name)
 	return name
 }
 

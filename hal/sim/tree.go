@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -15,7 +16,8 @@ type node struct {
 	target   string           // of a link
 	attr     *attribute
 	chip     *chip
-	gone     bool // removed: what is still open answers ENODEV
+	gone     bool   // removed: what is still open answers ENODEV
+	inode    uint64 // 0 until somebody asks
 }
 
 // attribute is a file of sysfs. A nil show or store makes it write-only or read-only. Both are called with the kernel locked.
@@ -124,11 +126,18 @@ func (n *node) add(name string, a *attribute) *node {
 	return child
 }
 
-// device makes the folder of a device of a class or bus below /sys/devices, with its links from and to the subsystem, and gives its path.
+// device is a device of a class or bus.
+type device struct {
+	paths     []string // its folder first, and what goes away with it
+	subsystem string
+	plug      func() // adds the same hardware again
+}
+
+// newDevice makes the folder of a device of a class or bus below /sys/devices, with its links from and to the subsystem. What it has in /sys has to be there before appear is called.
 //
 // under is the path of its parent below /sys/devices, where each component may have the name of its subsystem behind an equals sign: "platform/soc=platform/i2c-1=i2c/1-0048=i2c".
 // A component without one only groups devices.
-func (k *Kernel) device(under, list, name string) (string, *node) {
+func (k *Kernel) newDevice(under, list, name string, plug func()) *node {
 	parent := "/sys/devices"
 	for step := range strings.SplitSeq(under, "/") {
 		name, subsystem, found := strings.Cut(step, "=")
@@ -149,6 +158,22 @@ func (k *Kernel) device(under, list, name string) (string, *node) {
 		k.link(dir+"/device", parent)
 	}
 	k.link(list+"/"+name, dir)
-	k.devices[name] = []string{dir, list + "/" + name}
-	return dir, n
+	k.devices[name] = &device{paths: []string{dir, list + "/" + name}, subsystem: path.Base(strings.TrimSuffix(list, "/devices")), plug: plug}
+	return n
+}
+
+// appear tells of a device that is all there.
+func (k *Kernel) appear(name string) {
+	d := k.devices[name]
+	k.uevent("add", d.paths[0], d.subsystem)
+}
+
+// number gives the lowest number that no device of a kind has. Linux gives the number of a GPIO chip out again only when nobody has the chip open any more; here it is free at once, which is
+// harder on those who remember.
+func (k *Kernel) number(kind string) string {
+	for n := 0; ; n++ {
+		if name := fmt.Sprint(kind, n); k.devices[name] == nil {
+			return name
+		}
+	}
 }

@@ -7,6 +7,7 @@
 package sysfs
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -72,4 +73,17 @@ func Resolve(k hal.Kernel, p string) (string, error) {
 		return "", fmt.Errorf("cannot resolve %s: %s is not below /sys", p, done)
 	}
 	return done, nil
+}
+
+// Gone reports whether a device that had a folder of this number is not at that path any more, also where another one has come there. An error leaves it in doubt. Unlike a call on the device,
+// asking never waits for it.
+func Gone(k hal.Kernel, path string, inode uint64) (bool, error) {
+	now, err := k.Inode(path)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("cannot look at %s: %w", path, err)
+	}
+	return now != inode, nil
 }
