@@ -21,7 +21,7 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	return &hal.Class{
 		Name: class, Doc: "Lines of GPIO chips. Values are logical: 1 is active.",
 		Methods: methods(b.lines), Devices: b.lines, Close: b.close,
-		Safe: hal.SafeOutputs(b.lines, (*Line).safeValue, (*Line).bringSafe),
+		Safe:       hal.SafeOutputs(b.lines, (*Line).safeValue, (*Line).bringSafe),
 		Subsystems: []string{"gpio"}, Rescan: b.rescan,
 	}, nil
 }

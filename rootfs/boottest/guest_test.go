@@ -95,7 +95,7 @@ func refused(t testing.TB, uid uint32, name string, args ...string) outcome {
 // unit runs a program as a transient unit of systemd, with properties.
 func unit(t testing.TB, name string, properties []string, program ...string) outcome {
 	t.Helper()
-	args := []string{"--quiet", "--wait", "--pipe", "--collect", "--unit=" + name}
+	args := []string{"--quiet", "--wait", "--pipe", "--collect", "--expand-environment=no", "--unit=" + name}
 	for _, p := range properties {
 		args = append(args, "--property="+p)
 	}

@@ -32,7 +32,7 @@ id      = "by-unit-and-uid"
 units   = ["both.service"]
 users   = [1001]
 methods = ["io.halberd.Gpio.Toggle"]
-devices = ["relay-up"]
+devices = ["valve"]
 `
 
 func decode(t testing.TB, text string, into any) {
@@ -90,10 +90,10 @@ func TestGrantByUnit(t *testing.T) {
 	if o := unit(t, "valves", []string{"User=app"}, "halctl", "-a", "dgram:@halberd", "gpio", "get", "valve"); o.status != 1 {
 		t.Errorf("a datagram: exit status %d, want 1", o.status)
 	}
-	if o := unit(t, "both", []string{"User=app"}, "halctl", "gpio", "toggle", "relay-up"); o.status != 1 {
+	if o := unit(t, "both", []string{"User=app"}, "halctl", "gpio", "toggle", "valve"); o.status != 1 {
 		t.Errorf("the unit without the uid: exit status %d, want 1", o.status)
 	}
-	if o := unit(t, "both", []string{"User=kiosk"}, "halctl", "gpio", "toggle", "relay-up"); o.status != 0 {
+	if o := unit(t, "both", []string{"User=kiosk"}, "halctl", "gpio", "toggle", "valve"); o.status != 0 {
 		t.Errorf("the unit with the uid: exit status %d, want 0: %s", o.status, o.all())
 	}
 }
