@@ -204,7 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.shut()
 		return errors.Join(err, s.loop.Close())
 	}
-	stop := context.AfterFunc(ctx, s.loop.Stop)
+	stop := context.AfterFunc(ctx, func() { s.loop.Post(s.finish) })
 	defer stop()
 	s.keepAlive()
 	if s.config.Started != nil {
@@ -260,6 +260,21 @@ func (s *Server) keepAlive() {
 		s.loop.After(interval, ping)
 	}
 	ping()
+}
+
+// finish stops the loop, once the calls that have come over accepted connections are carried out: those connections end with this process, so nobody else
+// can answer them. What is not accepted yet waits in the socket's backlog, for the next process where the service manager keeps the socket.
+func (s *Server) finish() {
+	s.stopping = true
+	for _, socket := range s.config.Sockets {
+		if socket.Listening {
+			s.loop.Remove(socket.FD)
+		}
+	}
+	for c := range s.conns {
+		c.Ready(unix.EPOLLIN)
+	}
+	s.loop.Stop()
 }
 
 // shut ends all connections and classes. The loop has stopped.

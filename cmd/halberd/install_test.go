@@ -136,7 +136,7 @@ func TestInstall(t *testing.T) {
 // TestInstallElsewhere: with another prefix, the units start the programs from there.
 func TestInstallElsewhere(t *testing.T) {
 	tree := install(t, "PREFIX=/usr/local")
-	for unit, want := range map[string]string{"halberd.service": "\nExecStart=/usr/local/bin/halberd\n", "halberd-safe.service": "\nExecStop=/usr/local/bin/halctl safe\n"} {
+	for unit, want := range map[string]string{"halberd.service": "\nExecStart=/usr/local/bin/halberd\n", "halberd-safe.service": "\texec /usr/local/bin/halctl safe'\n"} {
 		text, err := os.ReadFile(filepath.Join(tree, "usr/local/lib/systemd/system", unit))
 		if err != nil || !bytes.Contains(text, []byte(want)) {
 			t.Errorf("%s: got %s, %v, want %q in it", unit, text, err, want)
