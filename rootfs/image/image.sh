@@ -2,46 +2,10 @@
 # usage: rootfs/image/image.sh NAME...
 #
 # Makes a bootable system with Halberd for each target NAME in build/image/NAME/: vmlinuz, initrd, board.dtb (the simulated board of
-# board.dts) and disk (ext4). Debian's kernel and system come from kernel.sh and tree.sh, cached; the rest is made anew.
+# board.dts) and disk (ext4, by disk.sh). Debian's kernel and system come from kernel.sh and tree.sh, cached; the rest is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . rootfs/image/lib.sh
-
-# lay_disk FOLDER: the system, its modules, Halberd, and the files of the test board. Run by as_root.
-lay_disk() {
-	local root=$work/root
-	mkdir "$root"
-	tar -C "$root" -xpf "$tree"
-	cp -a "$linux/lib/modules" "$root/usr/lib/"
-	make -s install TARGET="$name" DESTDIR="$root"
-	cp -a --no-preserve=ownership rootfs/image/overlay/. "$root/"
-	cat rootfs/image/users >>"$root/etc/passwd"
-	cat rootfs/image/groups >>"$root/etc/group"
-	echo board >"$root/etc/hostname"
-	echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
-	touch "$root/etc/environment" "$root/etc/default/locale"
-	: >"$root/etc/fstab"
-	enable "$root"
-	install -m 0644 service/client/python/halberd.py "$root/usr/lib/halberd-test/"
-	chown -R 0:0 "$root/etc" "$root/usr/lib/halberd" "$root/usr/bin"/hal*
-	chown -R 1000:1000 "$root/home/app"
-	mke2fs -q -t ext4 -O ^has_journal -m 0 -E lazy_itable_init=1 -d "$root" "$1/disk" 480M >/dev/null
-}
-
-# enable ROOT: what `systemctl enable` would do, and masks what a board without network and storage has no use for.
-enable() {
-	local unit target
-	while read -r unit target; do
-		mkdir -p "$1/etc/systemd/system/$target"
-		ln -sf "/usr/lib/systemd/system/$unit" "$1/etc/systemd/system/$target/$unit"
-	done < <(
-		cd "$1/usr/lib/systemd/system"
-		awk -F= '/^WantedBy=/ { n = split($2, t, " "); for (i = 1; i <= n; i++) print FILENAME, t[i] ".wants" }' halberd*.{socket,service} test-board.service
-	)
-	while read -r unit; do
-		ln -sf /dev/null "$1/etc/systemd/system/$unit"
-	done < <(grep -v '^#' rootfs/image/masked.txt)
-}
 
 # pack_initrd FILE: busybox, the modules of the disk, and the script that goes on from there.
 pack_initrd() {
@@ -78,8 +42,7 @@ make_image() {
 	cp "$linux/vmlinuz" "$work/"
 	pack_initrd "$work/initrd.gz"
 	describe_board "$work/board.dtb"
-	export work tree linux name
-	as_root bash -c '. rootfs/image/lib.sh; '"$(declare -f lay_disk enable); set -euo pipefail; work=$work; "'lay_disk "$work"'
+	as_root rootfs/image/disk.sh "$name" "$tree" "$linux/lib/modules" "$work"
 	mv "$work/vmlinuz" "$work/board.dtb" "$work/disk" "build/image/$name/"
 	mv "$work/initrd.gz" "build/image/$name/initrd"
 	rm -rf "$work"
