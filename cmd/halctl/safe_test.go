@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
 
@@ -27,14 +27,12 @@ func TestSafe(t *testing.T) {
 
 // TestNotSafe: 1 where an output failed or nothing was permitted, and 3 without a daemon.
 func TestNotSafe(t *testing.T) {
-	const lights = "[led.front]\nname = \"front:white\"\nsafe = 0\n\n[led.gone]\nname = \"gone\"\nsafe = 1\n"
-	const failed = `halctl: io.halberd.Board.Safe: io.halberd.NotSafe: {"failures":1,"failed":[{"class":"Led","device":"gone","error":"io.halberd.DeviceGone",`
+	const failed = `halctl: io.halberd.Board.Safe: io.halberd.NotSafe: {"failures":1,"failed":[{"class":"Lamp","device":"broken","error":"io.halberd.DeviceGone",`
 	for _, kind := range transports {
-		s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithBoard(t, lights, func(k *sim.Kernel) { k.AddLED(sim.LED{Name: "gone", Max: 1}) }))
-		s.Sim.Unplug("gone")
+		s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithDrivers(hal.Driver{Class: "Lamp", Open: openBroken}))
 		status, stdout, stderr := at(t, s, kind, "safe")
 		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, failed) {
-			t.Errorf("%s: without hardware: got %d, %q, %q", kind, status, stdout, stderr)
+			t.Errorf("%s: a broken output: got %d, %q, %q", kind, status, stdout, stderr)
 		}
 		s = servicetest.Start(t, "")
 		status, stdout, stderr = at(t, s, kind, "safe")
@@ -46,4 +44,18 @@ func TestNotSafe(t *testing.T) {
 			t.Errorf("%s: without a daemon: got %d, %q, %q", kind, status, stdout, stderr)
 		}
 	}
+}
+
+// lamp is an output that cannot be driven.
+type lamp struct{}
+
+func (lamp) ID() string  { return "broken" }
+func (lamp) Bus() string { return "" }
+
+// openBroken opens a class of one such output.
+func openBroken(*hal.Env) (*hal.Class, error) {
+	set := hal.NewSet[lamp]("Lamp", "lamp")
+	return &hal.Class{Name: "Lamp", Doc: "A broken lamp.", Devices: set, Safe: hal.SafeOutputs(set,
+		func(lamp) hal.Opt[int64] { return hal.Some(int64(0)) },
+		func(lamp) error { return hal.GoneDevice("Lamp", "broken") })}, set.Add(lamp{})
 }
