@@ -39,7 +39,7 @@ func TestGpioGetReadsPull(t *testing.T) {
 	}
 }
 
-// TestGpioWatchReportsEdges: both edges, in order, with times of the kernel's monotonic clock between those of before and after.
+// TestGpioWatchReportsEdges: a change that falls between the state and the kernel's watch is told without an edge. After it, both edges, in order, with times of the kernel's monotonic clock between those of before and after.
 func TestGpioWatchReportsEdges(t *testing.T) {
 	pull := line(t, "9") + "/pull"
 	write(t, pull, "pull-down")
@@ -65,10 +65,14 @@ func TestGpioWatchReportsEdges(t *testing.T) {
 	if first := <-events; first.Line != "button" || first.Value != 0 || first.Edge != "" {
 		t.Fatalf("the state is %+v, want button, 0 and no edge", first)
 	}
+	write(t, pull, "pull-up")
+	if got := <-events; got.Value != 1 || got.Edge != "" && got.Edge != "rising" {
+		t.Fatalf("the first change is %+v, want 1", got)
+	}
 	for _, step := range []struct {
 		pull, edge string
 		value      int
-	}{{"pull-up", "rising", 1}, {"pull-down", "falling", 0}, {"pull-up", "rising", 1}} {
+	}{{"pull-down", "falling", 0}, {"pull-up", "rising", 1}, {"pull-down", "falling", 0}} {
 		before := monotonic(t)
 		write(t, pull, step.pull)
 		got, ok := <-events
@@ -79,7 +83,6 @@ func TestGpioWatchReportsEdges(t *testing.T) {
 			t.Errorf("%s: the time is %d, want one from %d to %d", step.pull, got.TimestampNSec, before, after)
 		}
 	}
-	write(t, pull, "pull-down")
 }
 
 // TestGpioinfoShowsConsumer: libgpiod sees who holds an output, with its direction, and cannot take it.

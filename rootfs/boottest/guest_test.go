@@ -151,20 +151,6 @@ func line(t testing.TB, offset string) string {
 	return find(t, "/sys/devices/platform/board/gpiochip*/sim_gpio"+offset)
 }
 
-// policy puts a file into the policy for the time of a test.
-func policy(t testing.TB, name, text string) {
-	t.Helper()
-	path := "/etc/halberd/policy.d/" + name
-	write(t, path, text)
-	run(t, "systemctl", "reload", "halberd.service")
-	t.Cleanup(func() {
-		if err := os.Remove(path); err != nil {
-			t.Error(err)
-		}
-		run(t, "systemctl", "reload", "halberd.service")
-	})
-}
-
 // dial connects as root.
 func dial(t testing.TB, address string) *client.Client {
 	t.Helper()

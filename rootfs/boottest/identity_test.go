@@ -8,33 +8,6 @@ import (
 	"testing"
 )
 
-const identityPolicy = `
-[[grant]]
-id      = "by-uid"
-users   = [1001]
-methods = ["io.halberd.Gpio.Get"]
-devices = ["valve"]
-
-[[grant]]
-id      = "by-group"
-groups  = ["leds"]
-methods = ["io.halberd.Led.Get"]
-devices = ["status"]
-
-[[grant]]
-id      = "by-unit"
-units   = ["valves.service"]
-methods = ["io.halberd.Gpio.Get"]
-devices = ["valve"]
-
-[[grant]]
-id      = "by-unit-and-uid"
-units   = ["both.service"]
-users   = [1001]
-methods = ["io.halberd.Gpio.Toggle"]
-devices = ["valve"]
-`
-
 func decode(t testing.TB, text string, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), into); err != nil {
@@ -42,9 +15,10 @@ func decode(t testing.TB, text string, into any) {
 	}
 }
 
+// The grants of these tests are those of 60-kiosk.toml in the image.
+
 // TestGrantByUID: one uid may and the others may not.
 func TestGrantByUID(t *testing.T) {
-	policy(t, "60-identity.toml", identityPolicy)
 	must(t, kiosk, "gpio", "get", "valve")
 	refused(t, app, "PermissionDenied", "gpio", "get", "valve")
 	refused(t, kiosk, "PermissionDenied", "gpio", "get", "relay-up")
@@ -53,7 +27,6 @@ func TestGrantByUID(t *testing.T) {
 
 // TestGrantBySupplementaryGroup: of the real kernel's SO_PEERGROUPS, with several groups; on datagrams it does not count.
 func TestGrantBySupplementaryGroup(t *testing.T) {
-	policy(t, "60-identity.toml", identityPolicy)
 	for _, address := range addresses[:3] {
 		args := []string{"-a", address, "led", "get", "status"}
 		if o := start(t, kiosk, []uint32{20, leds, 44}, "halctl", args...); o.status != 0 {
@@ -70,7 +43,6 @@ func TestGrantBySupplementaryGroup(t *testing.T) {
 
 // TestGrantByUnit: systemd's unit of the peer decides, whoever its user is; on datagrams it does not count.
 func TestGrantByUnit(t *testing.T) {
-	policy(t, "60-identity.toml", identityPolicy)
 	get := []string{"halctl", "gpio", "get", "valve"}
 	for _, row := range []struct {
 		name       string
@@ -100,7 +72,6 @@ func TestGrantByUnit(t *testing.T) {
 
 // TestUnitOfDelegatedFolder: a user who owns a part of the control group tree names a folder in it as the unit that has the grant.
 func TestUnitOfDelegatedFolder(t *testing.T) {
-	policy(t, "60-identity.toml", identityPolicy)
 	script := `cg=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); mkdir $cg/valves.service && echo $$ >$cg/valves.service/cgroup.procs &&
 		grep -q 'valves.service$' /proc/self/cgroup && echo moved; exec halctl gpio get valve`
 	o := unit(t, "liar", []string{"User=app", "Delegate=yes"}, "/bin/sh", "-c", script)
