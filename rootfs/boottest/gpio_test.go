@@ -69,13 +69,16 @@ func TestGpioWatchReportsEdges(t *testing.T) {
 	if got := <-events; got.Value != 1 || got.Edge != "" && got.Edge != "rising" {
 		t.Fatalf("the first change is %+v, want 1", got)
 	}
-	for _, step := range []struct {
+	for i, step := range []struct {
 		pull, edge string
 		value      int
 	}{{"pull-down", "falling", 0}, {"pull-up", "rising", 1}, {"pull-down", "falling", 0}} {
 		before := monotonic(t)
 		write(t, pull, step.pull)
 		got, ok := <-events
+		if i == 0 && got.Edge == "rising" { // the first change again, where it came just when the line was read
+			got, ok = <-events
+		}
 		if !ok || got.Edge != step.edge || got.Value != step.value {
 			t.Fatalf("%s: got %+v, %v, want %s and %d", step.pull, got, ok, step.edge, step.value)
 		}
