@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 suite=trixie
 packages=(systemd systemd-sysv udev kmod dbus dash bash coreutils util-linux mount login passwd base-files base-passwd grep sed procps
-	libpam-modules libnss-systemd i2c-tools gpiod iproute2 hostname busybox-static python3 less gawk)
+	libpam-modules libnss-systemd i2c-tools gpiod iproute2 hostname busybox-static python3 less gawk ncurses-base)
 # What a board of a product would not have either.
 left_out=(./usr/share/{doc,man,locale,i18n,zoneinfo,zsh,fish,lintian,info} ./usr/lib/udev/hwdb.d ./var/cache)
 
