@@ -11,7 +11,7 @@ bin      := $(DESTDIR)$(PREFIX)/bin
 units    := $(DESTDIR)$(PREFIX)/lib/systemd/system
 share    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build cross run test fuzz check install clean help
+.PHONY: build cross run test fuzz bench plots check install clean help
 
 build: ## both programs for this machine, into build/
 	cross/build.sh host
@@ -27,6 +27,15 @@ test: check ## the whole suite: here with the race detector, then on emulated ar
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) cross/fuzz.sh
+
+bench: ## beside C servers, message buses and programs, in one run; build/bench/table.md (BENCH_SECONDS, BENCH_ROUNDS, BENCH_CPUS)
+	cross/bench/bench.sh
+
+plots: build/bench/raw.tsv ## what `make bench` found, drawn: build/bench/plot.svg
+	awk -f cross/bench/plot.awk $< >build/bench/plot.svg
+
+build/bench/raw.tsv:
+	cross/bench/bench.sh
 
 check: ## gofmt and go vet
 	@files=$$(gofmt -l .) && { test -z "$$files" || { echo "gofmt would change:" $$files; false; }; }
