@@ -31,8 +31,10 @@ fuzz: ## every fuzz target for FUZZTIME (60s)
 bench: ## beside C servers, message buses and programs, in one run; build/bench/table.md (BENCH_SECONDS, BENCH_ROUNDS, BENCH_CPUS)
 	cross/bench/bench.sh
 
-plots: build/bench/raw.tsv ## what `make bench` found, drawn: build/bench/plot.svg
-	awk -f cross/bench/plot.awk $< >build/bench/plot.svg
+plots: build/bench/raw.tsv ## what `make bench` found, as a drawing (cross/bench/plot.svg) and as the tables of README.md
+	awk -f cross/bench/plot.awk $< >cross/bench/plot.svg
+	awk -f cross/bench/table.awk $< >build/bench/table.md
+	awk -v table=build/bench/table.md -f cross/bench/paste.awk README.md >build/bench/README.md && cp build/bench/README.md README.md
 
 build/bench/raw.tsv:
 	cross/bench/bench.sh

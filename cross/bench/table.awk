@@ -75,6 +75,12 @@ function table(cpus,    i, j, part) {
 	print ""
 }
 
+function folded(summary, cpus) {
+	print "<details><summary>" summary "</summary>\n"
+	table(cpus)
+	print "</details>\n"
+}
+
 # target prints a row of the targets: at most the limit, or at least it where sign is -1.
 function target(name, limit, unit, sign, a, b,    met) {
 	met = verdict(a, limit, sign)
@@ -166,10 +172,8 @@ END {
 	printf "Measured on %s: %s, Linux %s, %s, gcc %s, load %s at the start, commit %s. Medians of %d interleaved rounds of %s s each.\n\n",
 		said("date"), said("cpu"), said("kernel"), said("go"), said("gcc"), said("load"), said("version"), said("runs"), second["runs"]
 	targets()
-	print "Client and server on one CPU, as on a small board:\n"
-	table(1)
-	print "On two CPUs:\n"
-	table(2)
 	more()
+	folded("All rows, client and server on one CPU, as on a small board", 1)
+	folded("All rows, on two CPUs", 2)
 	for (i = 1; i <= times["missing"]; i++) { printf "- %s\n", figures["missing", i] }
 }
