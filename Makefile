@@ -11,7 +11,7 @@ bin      := $(DESTDIR)$(PREFIX)/bin
 units    := $(DESTDIR)$(PREFIX)/lib/systemd/system
 share    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build cross run test boot-test image qemu fuzz check install clean help
+.PHONY: build cross run test boot-test image qemu fuzz bench plots check install clean help
 
 build: ## both programs for this machine, into build/
 	cross/build.sh host
@@ -37,6 +37,17 @@ qemu: ## boots such a system with a login here; TARGET=armv7 takes the other one
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) cross/fuzz.sh
+
+bench: ## beside C servers, message buses and programs, in one run; build/bench/table.md (BENCH_SECONDS, BENCH_ROUNDS, BENCH_CPUS)
+	cross/bench/bench.sh
+
+plots: build/bench/raw.tsv ## what `make bench` found, as a drawing (cross/bench/plot.svg) and as the tables of README.md
+	awk -f cross/bench/plot.awk $< >cross/bench/plot.svg
+	awk -f cross/bench/table.awk $< >build/bench/table.md
+	awk -v table=build/bench/table.md -f cross/bench/paste.awk README.md >build/bench/README.md && cp build/bench/README.md README.md
+
+build/bench/raw.tsv:
+	cross/bench/bench.sh
 
 check: ## gofmt and go vet
 	@files=$$(gofmt -l .) && { test -z "$$files" || { echo "gofmt would change:" $$files; false; }; }

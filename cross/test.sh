@@ -39,6 +39,13 @@ on_host() {
 	fi
 }
 
+# instructions: what a call costs, against the committed figure. The race detector's own would be counted.
+instructions() {
+	printf '\n== host: instructions of a call\n'
+	go test -v -vet=off -count=1 -run '^TestInstructions$' ./service 2>&1 | tee "$logs/instructions.log" | grep -E 'instructions|SKIP|FAIL|^ok|_test.go'
+	[ "${PIPESTATUS[0]}" = 0 ] || failed+=("instructions of a call")
+}
+
 # on_target NAME: under the emulator.
 on_target() {
 	local emulator
@@ -73,7 +80,7 @@ mkdir -p "$logs"
 rm -f "$logs"/*.skips
 prepare
 for name in "${names[@]}"; do
-	if [ "$name" = host ]; then on_host; else on_target "$name"; fi
+	if [ "$name" = host ]; then on_host; instructions; else on_target "$name"; fi
 done
 report "${names[@]}"
 [ ${#failed[@]} = 0 ]

@@ -72,12 +72,14 @@ func (b *bench) call(t testing.TB, msg []byte) []byte {
 	return b.reply[:n]
 }
 
-var benchKinds = []struct {
+type benchKind struct {
 	name      string
 	kind      int
 	transport peer.Transport
 	end       string
-}{
+}
+
+var benchKinds = []benchKind{
 	{"stream", unix.SOCK_STREAM, peer.Stream, "\x00"},
 	{"seqpacket", unix.SOCK_SEQPACKET, peer.Seqpacket, ""},
 }

@@ -140,7 +140,18 @@ const maxTurn = 32
 
 // process carries out calls that have arrived on a STREAM, and sends their replies together.
 func (c *conn) process() {
-	replies := c.server.reply[:0]
+	replies := c.turn(c.server.reply[:0])
+	c.server.reply = replies[:0]
+	if !c.closed {
+		c.in.Keep()
+		c.send(replies)
+	}
+	c.comeBack()
+	c.awaitRest()
+}
+
+// turn carries out the calls of one turn and appends their replies.
+func (c *conn) turn(replies []byte) []byte {
 	c.behind = true
 	for turn := 0; turn < maxTurn && c.reads() && len(replies)+c.out.Len() < c.server.limits.maxQueued; turn++ {
 		msg, err := c.in.Next()
@@ -160,13 +171,10 @@ func (c *conn) process() {
 			replies = append(replies, 0)
 		}
 	}
-	c.server.reply = replies[:0]
-	if !c.closed {
-		c.in.Keep()
-		c.send(replies)
+	if c.in.Len() == 0 {
+		c.behind = false // the turn took the last call: to come back for nothing would cost five system calls
 	}
-	c.comeBack()
-	c.awaitRest()
+	return replies
 }
 
 // comeBack goes on with calls that have arrived, once others had their turn. While the connection is parked or its reader is slow, what ends that does.

@@ -59,7 +59,7 @@ func TestSimulatedBoard(t *testing.T) {
 			got = append(got, c.Name+"/"+c.Devices.At(i).ID())
 		}
 	}
-	for _, want := range []string{"Gpio/relay-pump", "Gpio/relay-up", "Gpio/relay-down", "Gpio/button", "Gpio/door", "Led/front", "Led/status", "Sensor/soc", "Sensor/supply"} {
+	for _, want := range []string{"Gpio/relay-pump", "Gpio/relay-up", "Gpio/relay-down", "Gpio/button", "Gpio/door", "Led/front", "Led/status", "Sensor/board", "Sensor/soc", "Sensor/supply"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("there is no %s in %v", want, got)
 		}

@@ -27,6 +27,8 @@ func (k *Kernel) furnish() {
 	k.AddHwmon(Sensor{Attributes: map[string]string{
 		"name": "sim_supply", "in1_input": "12000", "in1_label": "supply", "in1_min": "10800", "in1_max": "13200", "in1_alarm": "0",
 	}})
+	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
+	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 }
 
 // Live lets the built-in board move by itself: the button and the door toggle now and then, and the temperature and the supply drift. The same seed makes the same moves. It ends with stop,

@@ -273,3 +273,25 @@ func FuzzBytes(f *testing.F) {
 		}
 	})
 }
+
+// Read is Valid and then Members.
+func FuzzRead(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s), uint8(5))
+	}
+	f.Add([]byte(`{"a":1,"b":2}`), uint8(1))
+	f.Add([]byte(` {"a":1,"a":2} }`), uint8(2))
+	f.Fuzz(func(t *testing.T, data []byte, room uint8) {
+		got, err := wire.Read(make([]wire.Member, 0, room), data)
+		want, wanted := []wire.Member(nil), wire.Valid(data)
+		if wanted == nil {
+			want, wanted = wire.Members(make([]wire.Member, 0, room), wire.Trim(data))
+		}
+		if fmt.Sprint(err) != fmt.Sprint(wanted) {
+			t.Fatalf("Read(%q) = %v, want %v", data, err, wanted)
+		}
+		if err == nil && fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("Read(%q) = %s, want %s", data, got, want)
+		}
+	})
+}

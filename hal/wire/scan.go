@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -131,12 +133,20 @@ func (s *scanner) object(depth int) error {
 
 // key reads a member's name, the colon and the space around it.
 func (s *scanner) key() error {
+	if err := s.name(); err != nil {
+		return err
+	}
+	return s.colon()
+}
+
+func (s *scanner) name() error {
 	if s.peek() != '"' {
 		return s.fail("no key")
 	}
-	if err := s.str(); err != nil {
-		return err
-	}
+	return s.str()
+}
+
+func (s *scanner) colon() error {
 	s.space()
 	if err := s.expect(':', "no colon after a key"); err != nil {
 		return err
@@ -218,8 +228,9 @@ func (s *scanner) number() error {
 // str reads a string with its quotes.
 func (s *scanner) str() error {
 	s.pos++
-	for s.pos < len(s.data) {
-		switch c := s.data[s.pos]; {
+	for {
+		s.plain()
+		switch c := s.peek(); {
 		case c == '"':
 			s.pos++
 			return nil
@@ -227,10 +238,10 @@ func (s *scanner) str() error {
 			if err := s.escape(); err != nil {
 				return err
 			}
+		case s.pos == len(s.data):
+			return s.fail("a string without end")
 		case c < 0x20:
 			return s.fail("a control character in a string")
-		case c < utf8.RuneSelf:
-			s.pos++
 		default:
 			r, size := utf8.DecodeRune(s.data[s.pos:])
 			if r == utf8.RuneError && size == 1 {
@@ -239,7 +250,33 @@ func (s *scanner) str() error {
 			s.pos += size
 		}
 	}
-	return s.fail("a string without end")
+}
+
+// Eight bytes of one value, and the top bit of each.
+const (
+	each8 = 0x0101010101010101
+	tops  = 0x80 * each8
+)
+
+// plain goes on to the next byte that needs a look: a quote, a backslash, a control character, or one that is not ASCII. It takes eight at a time, since
+// most of a message is the inside of strings. A borrow can mark a byte too many only behind one that is marked rightly, and the first one counts.
+func (s *scanner) plain() {
+	for len(s.data)-s.pos >= 8 {
+		x := binary.LittleEndian.Uint64(s.data[s.pos:])
+		quote, backslash := x^('"'*each8), x^('\\'*each8)
+		look := ((quote-each8)&^quote | (backslash-each8)&^backslash | (x-0x20*each8)&^x | x) & tops
+		if look != 0 {
+			s.pos += bits.TrailingZeros64(look) / 8
+			return
+		}
+		s.pos += 8
+	}
+	for s.pos < len(s.data) {
+		if c := s.data[s.pos]; c == '"' || c == '\\' || c < 0x20 || c >= utf8.RuneSelf {
+			return
+		}
+		s.pos++
+	}
 }
 
 func (s *scanner) escape() error {

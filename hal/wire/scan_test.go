@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/halberd-io/halberd/hal/wire"
 )
@@ -200,6 +202,21 @@ func TestEveryCutIsRefused(t *testing.T) {
 	for n := range len(whole) {
 		if err := wire.Valid([]byte(whole[:n])); err == nil {
 			t.Errorf("Valid(%q) = nil, want an error", whole[:n])
+		}
+	}
+}
+
+// Strings are read eight bytes at a time: each byte, at each place among others, and beside each other.
+func TestEveryByteOfAString(t *testing.T) {
+	for c := range 256 {
+		for before := range 18 {
+			for _, behind := range []string{"", "b", "bbbbbbbb", "\x01bbbbbbb", "\xffbbbbbbb", `\"bbbbbb`} {
+				text := `"` + strings.Repeat("a", before) + string([]byte{byte(c)}) + behind + `"`
+				want := json.Valid([]byte(text)) && utf8.ValidString(text)
+				if got := wire.Valid([]byte(text)) == nil; got != want {
+					t.Fatalf("Valid(%q): got %v, want %v", text, got, want)
+				}
+			}
 		}
 	}
 }

@@ -181,19 +181,75 @@ func Members(dst []Member, object Value) ([]Member, error) {
 	if object.Kind() != Object {
 		return dst, ErrNotObject
 	}
-	err := Each(object, func(key []byte, v Value) error {
-		for i := range dst {
-			if bytes.Equal(dst[i].Key, key) {
-				return &DuplicateError{Key: string(key)}
-			}
-		}
-		if len(dst) == cap(dst) {
-			return ErrTooMany
-		}
-		dst = append(dst, Member{key, v})
-		return nil
+	err := Each(object, func(key []byte, v Value) (err error) {
+		dst, err = add(dst, key, v)
+		return err
 	})
 	return dst, err
+}
+
+// Read reads a message that is one object: it is Valid and Members in one pass, with the errors of both in that order. It is what every call begins with.
+func Read(dst []Member, data []byte) ([]Member, error) {
+	s := scanner{data: data}
+	s.space()
+	if s.peek() != '{' {
+		if err := Valid(data); err != nil {
+			return dst, err
+		}
+		return dst, ErrNotObject
+	}
+	dst, later, err := s.members(dst)
+	if err != nil {
+		return dst, err
+	}
+	s.space()
+	if s.pos != len(data) {
+		return dst, s.fail("more after the value")
+	}
+	return dst, later
+}
+
+// members reads the outermost object. later is what is wrong with a message that is valid otherwise: a key that stands twice, or too many of them.
+func (s *scanner) members(dst []Member) (_ []Member, later, err error) {
+	s.pos++
+	s.space()
+	if s.peek() == '}' {
+		s.pos++
+		return dst, nil, nil
+	}
+	for {
+		from := s.pos
+		if err := s.name(); err != nil {
+			return dst, nil, err
+		}
+		key, _ := Value(s.data[from:s.pos]).Text()
+		if err := s.colon(); err != nil {
+			return dst, nil, err
+		}
+		from = s.pos
+		if err := s.value(1); err != nil {
+			return dst, nil, err
+		}
+		if later == nil {
+			dst, later = add(dst, key, Value(s.data[from:s.pos]))
+		}
+		if done, err := s.next('}'); done || err != nil {
+			return dst, later, err
+		}
+	}
+}
+
+// add appends a member whose key is not there yet.
+func add(dst []Member, key []byte, v Value) ([]Member, error) {
+	for i := range dst {
+		if bytes.Equal(dst[i].Key, key) {
+			return dst, &DuplicateError{Key: string(key)}
+		}
+	}
+	if len(dst) == cap(dst) {
+		return dst, ErrTooMany
+	}
+	return append(dst, Member{key, v}), nil
 }
 
 // Each calls f for every member of a valid object, in order, until f returns an error, which it returns. It does not look for duplicates.
@@ -344,7 +400,17 @@ func (s *scanner) uniqueElements() error {
 }
 
 // Trim takes the white space off a valid value.
-func Trim(data []byte) Value { return Value(bytes.Trim(data, " \t\r\n")) }
+func Trim(data []byte) Value {
+	for len(data) > 0 && isSpace(data[0]) {
+		data = data[1:]
+	}
+	for len(data) > 0 && isSpace(data[len(data)-1]) {
+		data = data[:len(data)-1]
+	}
+	return Value(data)
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // String describes a Kind in the words of an error.
 func (k Kind) String() string {

@@ -22,11 +22,8 @@ var errFlags = errors.New("cannot read call: more than one of oneway, more and u
 // Parse reads an envelope. After an error nothing in the message can be trusted: a connection has to be closed, a datagram to be dropped.
 func Parse(msg []byte) (Envelope, error) {
 	var e Envelope
-	if err := wire.Valid(msg); err != nil {
-		return e, err
-	}
 	var room [5]wire.Member
-	members, err := wire.Members(room[:0], wire.Trim(msg))
+	members, err := wire.Read(room[:0], msg)
 	if err == wire.ErrTooMany {
 		return e, errors.New("cannot read call: unknown key")
 	}

@@ -7,8 +7,8 @@
 // Why the waits are held: around a blocking system call the Go runtime's monitor takes the processor away and hands it back, some 4 thread
 // switches a call instead of 1.3. A wait in RawSyscall is not seen by the monitor. Held for ever, it would also stop the garbage collector, so it
 // lasts 4 ms at most, is only used while traffic flows, and is followed by an ordinary wait as soon as it elapsed with nothing: an idle server
-// makes no wake-ups. It is not used while a worker is at its job (on a small machine the worker needs the processor), nor with one processor,
-// nor when a timer is due within it.
+// makes no wake-ups. It is not used while a worker is at its job (on a small machine the worker needs the processor), nor when a timer is due
+// within it, nor where GOMAXPROCS is 1: then nothing else of the program could run. cmd/halberd sees to it that it is 2 on one processor, too.
 //
 // Why timers are a timerfd: a time.Timer would fire on another goroutine and need the runtime's poller, which a held wait keeps from running.
 //
