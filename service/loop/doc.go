@@ -10,6 +10,13 @@
 // makes no wake-ups. It is not used while a worker is at its job (on a small machine the worker needs the processor), nor when a timer is due
 // within it, nor where GOMAXPROCS is 1: then nothing else of the program could run. cmd/halberd sees to it that it is 2 on one processor, too.
 //
+// Why the loop yields every 5 ms while there is traffic: a goroutine that runs for 10 ms without the scheduler seeing another one is preempted by the
+// monitor, which then looks again 50 times in a row, every 20 µs. With the yield it wakes up a quarter as often (on one processor 180 times a second
+// instead of 680), and these wake-ups are what the 99th percentile of a call consists of.
+//
+// What the hold still gives: since Go 1.26 the monitor leaves a wait alone for 10 ms where a processor of the runtime's is idle. Beside ordinary waits held
+// ones were then found to make as many calls a second with the same processor time, a p99 some 10 % better and, on STREAM, a median 5 to 10 % worse.
+//
 // Why timers are a timerfd: a time.Timer would fire on another goroutine and need the runtime's poller, which a held wait keeps from running.
 //
 // Why EINTR is nothing special: the runtime preempts goroutines with a signal, and it arrives in any raw wait.

@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,8 @@ type Loop struct {
 	timers timerHeap
 	armed  time.Duration // when the timerfd fires; 0 where it is not set
 	start  time.Time     // timers count from here
+
+	yielded time.Duration // when yield last did
 
 	workers  map[string]*worker // by bus
 	patience time.Duration      // of Close, with workers
@@ -112,11 +115,25 @@ func (l *Loop) round() error {
 	if err := l.arm(); err != nil {
 		return err
 	}
+	if l.traffic {
+		l.yield()
+	}
 	n, err := l.wait()
 	for i := range l.events[:n] {
 		l.dispatch(&l.events[i])
 	}
 	return err
+}
+
+// yieldEvery is half of the 10 ms after which the runtime's monitor acts.
+const yieldEvery = 5 * time.Millisecond
+
+// yield lets the scheduler see now and then that this goroutine does not keep the processor for itself; see the package comment.
+func (l *Loop) yield() {
+	if now := l.now(); now-l.yielded >= yieldEvery {
+		l.yielded = now
+		runtime.Gosched()
+	}
 }
 
 // dispatch hands an event to whoever registered the descriptor, if that is still the one the kernel spoke of and still wants the event.

@@ -89,3 +89,20 @@ func TestPostDoesNotAllocate(t *testing.T) {
 		t.Errorf("allocations per post: got %v, want 0", got)
 	}
 }
+
+// A loop that is busy lets the scheduler see it, and not at each round.
+func TestYieldsNowAndThen(t *testing.T) {
+	l := newLoop(t)
+	l.start = l.start.Add(-time.Hour)
+	l.yield()
+	first := l.yielded
+	if first < time.Hour {
+		t.Fatalf("last yield: got %v, want an hour or more", first)
+	}
+	l.yielded = l.now() + time.Hour // which is not 5 ms ago
+	before := l.yielded
+	l.yield()
+	if l.yielded != before {
+		t.Errorf("yielded again at %v, want it to wait for 5 ms", l.yielded)
+	}
+}
