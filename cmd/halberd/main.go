@@ -140,8 +140,8 @@ func serve(f flags, stdout io.Writer) error {
 }
 
 // spareProcessor lets the runtime run goroutines on two threads at a time on a machine with one processor. With one thread the runtime's monitor takes
-// it away from every wait of more than 20 µs, and wakes up 50,000 times a second for that: 15 % of the daemon's processor time. And the loop
-// could not hold its waits (see service/loop), since a worker would wait for them to elapse. A call through a worker took 183 µs so, and 80 µs with two.
+// it away from every wait of more than 20 µs, and wakes up 50,000 times a second for that: 15 % of the daemon's processor time. With an idle one beside
+// it, a wait of the loop is left alone (see service/loop). A call through a worker took 183 µs so, and 80 µs with two.
 //
 // GOMAXPROCS=1 in the environment is left as it is, and so is a daemon with a real-time policy: there a thread of the runtime that spins never lets
 // the one run that it waits for. Under SCHED_FIFO, with two threads on one processor, calls through a worker were seen to hang for ever.

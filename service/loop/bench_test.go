@@ -36,16 +36,9 @@ func raw(number uintptr, fd int, buf []byte) unix.Errno {
 	return errno
 }
 
-// BenchmarkRoundTrip is one call of 64 bytes from another process and its answer, with held waits and without.
+// BenchmarkRoundTrip is one call of 64 bytes from another process and its answer.
 func BenchmarkRoundTrip(b *testing.B) {
-	for _, hold := range []bool{true, false} {
-		b.Run("held="+strconv.FormatBool(hold), func(b *testing.B) { benchmarkRoundTrip(b, hold) })
-	}
-}
-
-func benchmarkRoundTrip(b *testing.B, hold bool) {
 	l := newLoop(b)
-	l.Hold(hold)
 	ours, theirs := pair(b)
 	echo(b, l, ours, b.N)
 	client := clientProcess(b, theirs)

@@ -32,10 +32,6 @@ type Loop struct {
 	events     []unix.EpollEvent
 	counter    [8]byte // what eventfd and timerfd are read into
 
-	hold    bool // held waits are allowed
-	traffic bool // descriptors were ready since a held wait last elapsed with nothing
-	busy    int  // jobs submitted whose done was not called yet
-
 	timers timerHeap
 	armed  time.Duration // when the timerfd fires; 0 where it is not set
 	start  time.Time     // timers count from here
@@ -72,7 +68,6 @@ func New() (*Loop, error) {
 	l := &Loop{
 		epoll: -1, wakeup: -1, alarm: -1,
 		events:  make([]unix.EpollEvent, maxEvents),
-		hold:    true,
 		start:   time.Now(),
 		workers: map[string]*worker{}, patience: closeLimit,
 	}
@@ -115,9 +110,7 @@ func (l *Loop) round() error {
 	if err := l.arm(); err != nil {
 		return err
 	}
-	if l.traffic {
-		l.yield()
-	}
+	l.yield()
 	n, err := l.wait()
 	for i := range l.events[:n] {
 		l.dispatch(&l.events[i])
@@ -143,12 +136,9 @@ func (l *Loop) dispatch(e *unix.EpollEvent) {
 		return
 	}
 	if events := e.Events & (w.events | unix.EPOLLERR | unix.EPOLLHUP); events != 0 {
-		l.traffic = l.traffic || !l.own(int(e.Fd))
 		w.ready.Ready(events)
 	}
 }
-
-func (l *Loop) own(fd int) bool { return fd == l.wakeup || fd == l.alarm }
 
 // Stop makes Run return soon. Any goroutine may call it, at any time, more than once.
 func (l *Loop) Stop() {
@@ -191,14 +181,11 @@ func (l *Loop) runPosted() {
 		p := l.running[i]
 		l.running[i] = posted{}
 		if p.from != nil {
-			l.finished(p.from)
+			p.from.busy--
 		}
 		p.run()
 	}
 }
-
-// Hold switches held waits on (the default) or off; see the package comment.
-func (l *Loop) Hold(on bool) { l.hold = on }
 
 // Close closes the loop's descriptors after Run has returned, lets the workers finish what they have, and waits for them to end, 5 s at most. A
 // worker that hangs in the kernel longer than that is left behind and named in the error.

@@ -32,10 +32,6 @@ func (t *Timer) Stop() {
 
 func (l *Loop) now() time.Duration { return time.Since(l.start) }
 
-func (l *Loop) timerWithin(d time.Duration) bool {
-	return len(l.timers) > 0 && l.timers[0].when < l.now()+d
-}
-
 // arm sets the timerfd to the next timer, once per round at most. A timerfd that fires too early (its timer was stopped) is left alone: it costs
 // one wake-up, where disarming would cost a system call for each deadline that is met, and nearly all are.
 func (l *Loop) arm() error {

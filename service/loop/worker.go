@@ -40,7 +40,6 @@ func (l *Loop) Submit(bus string, run, done func()) error {
 	}
 	select {
 	case w.jobs <- job{run, done}:
-		l.busy++
 		w.busy++
 		w.used = true
 		return nil
@@ -64,12 +63,6 @@ func (l *Loop) work(w *worker) {
 		j.run()
 		l.post(posted{run: j.done, from: w})
 	}
-}
-
-// finished is called on the loop before the done of a job.
-func (l *Loop) finished(w *worker) {
-	l.busy--
-	w.busy--
 }
 
 // retire ends a worker that had nothing to do since the last look, and else looks again later. A busy one is never ended.

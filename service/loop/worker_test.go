@@ -92,20 +92,19 @@ func TestIdleWorkerEnds(t *testing.T) {
 
 func TestBusyCount(t *testing.T) {
 	l := newLoop(t)
-	l.traffic = true
 	submit(t, l, "a", nothing, func() {
-		if l.busy != 1 {
-			t.Errorf("jobs left: got %d, want 1", l.busy)
+		if got := l.workers["a"].busy; got != 1 {
+			t.Errorf("jobs left: got %d, want 1", got)
 		}
 		submit(t, l, "a", nothing, l.Stop)
 	})
 	submit(t, l, "a", nothing, nothing)
-	if l.busy != 2 || l.mayHold() {
-		t.Errorf("jobs outstanding: got %d, want 2; may hold: got %v, want false", l.busy, l.mayHold())
+	if got := l.workers["a"].busy; got != 2 {
+		t.Errorf("jobs outstanding: got %d, want 2", got)
 	}
 	run(t, l)
-	if l.busy != 0 {
-		t.Errorf("jobs outstanding at the end: got %d, want 0", l.busy)
+	if got := l.workers["a"].busy; got != 0 {
+		t.Errorf("jobs outstanding at the end: got %d, want 0", got)
 	}
 }
 
