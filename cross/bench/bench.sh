@@ -192,6 +192,10 @@ system_calls() {
 	local tracer count line
 	strace -f -c -o "$out/strace" -p "${pid[halberd1]}" 2>/dev/null &
 	tracer=$!
+	for _ in $(seq 100); do
+		grep -q '^TracerPid:[[:space:]]*0$' "/proc/${pid[halberd1]}/status" || break
+		sleep 0.05
+	done
 	sleep 0.3
 	line=$(taskset -c "$one" "$bin/client" -t 500 "$1:@$at-h1")
 	kill -INT "$tracer" && wait "$tracer" || true
