@@ -48,6 +48,28 @@ type Entry struct {
 	Value any    // *T of the table's NewTable[T]
 }
 
+// EntryError says that hardware cannot be as board.toml wants it.
+type EntryError struct {
+	Entry *Entry // nil where it is about a name that is taken
+	Err   error
+}
+
+// Error names file, line and entry.
+func (e *EntryError) Error() string {
+	if e.Entry == nil {
+		return e.Err.Error()
+	}
+	return e.Entry.Where + ": " + e.Entry.Table + "." + e.Entry.ID + ": " + e.Err.Error()
+}
+
+// Unwrap gives what is wrong with it.
+func (e *EntryError) Unwrap() error { return e.Err }
+
+// Unfit is the EntryError of an entry.
+func (e *Entry) Unfit(format string, args ...any) error {
+	return &EntryError{Entry: e, Err: fmt.Errorf(format, args...)}
+}
+
 // Declared are the IDs of entries. They are the board's own words: no device that the kernel gave such a name may answer to it, least of all while the
 // hardware that was meant is missing, since grants go by name.
 func Declared(entries []Entry) map[string]bool {

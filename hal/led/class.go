@@ -40,14 +40,13 @@ func (e *entry) Check() error {
 
 // Open finds the lights and writes the values that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
-	b := &board{env: env, leds: hal.NewSet[*LED](class, "led"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
-	if err := b.open(); err != nil {
-		b.close()
+	r := newRoster(env)
+	if err := r.Begin(); err != nil {
 		return nil, err
 	}
 	return &hal.Class{
-		Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(b.leds), Devices: b.leds, Close: b.close,
-		Safe: hal.SafeOutputs(b.leds, (*LED).safeValue, (*LED).bringSafe), Subsystems: []string{"leds"}, Rescan: b.rescan,
+		Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
+		Safe: hal.SafeOutputs(r.Set, (*LED).safeValue, (*LED).bringSafe), Subsystems: []string{"leds"}, Rescan: r.Rescan,
 	}, nil
 }
 
@@ -81,7 +80,7 @@ func (r *getOut) Fields(f *hal.Fields) {
 func (d *LED) get(_ *hal.None, out *getOut) (err error) {
 	out.MaxBrightness = d.max
 	if out.Brightness, out.Triggers, out.Trigger, err = d.look(); err == nil {
-		d.report(state{out.Brightness, out.Trigger})
+		d.changes.Note(state{out.Brightness, out.Trigger})
 	}
 	return hal.Refuse(class, d.id, err)
 }
@@ -99,7 +98,7 @@ func (d *LED) set(in *setIn, _ *hal.None) error {
 	if err := d.guard.Do(func() error { return d.steady(in.Brightness) }); err != nil {
 		return hal.Refuse(class, d.id, err)
 	}
-	d.report(state{in.Brightness, noTrigger})
+	d.changes.Note(state{in.Brightness, noTrigger})
 	return nil
 }
 
@@ -141,7 +140,7 @@ func (d *LED) setColor(in *colorIn, _ *hal.None) error {
 func (d *LED) changed(do func() error) error {
 	err := d.guard.Do(do)
 	if now, unread := d.read(); unread == nil {
-		d.report(now)
+		d.changes.Note(now)
 	}
 	return hal.Refuse(class, d.id, err)
 }
@@ -163,20 +162,17 @@ func (d *LED) getEvent(_ *hal.None, out *event) error {
 	if err != nil {
 		return hal.Refuse(class, d.id, err)
 	}
-	d.report(now)
+	d.changes.Note(now)
 	*out = event{d.id, now.brightness, now.trigger}
 	return nil
 }
 
 func (d *LED) startWatch(_ *hal.None, w *hal.Watcher[event]) (stop func(), err error) {
-	if d.ended {
-		return nil, hal.GoneDevice(class, d.id)
-	}
-	return d.watch(func(c change) {
-		if c.err != nil {
-			w.Fail(c.err)
+	return d.changes.Watch(func(c hal.Sample[state]) {
+		if c.Err != nil {
+			w.Fail(c.Err)
 			return
 		}
-		w.Emit(&event{d.id, c.brightness, c.trigger})
-	}), nil
+		w.Emit(&event{d.id, c.State.brightness, c.State.trigger})
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,20 +29,16 @@ const (
 type LED struct {
 	id, bus, dir string
 	name         string // the kernel's
-	inode        uint64 // of its folder in /sys
-	where        string // file and line of board.toml; "" for a light that it does not name
 	env          *hal.Env
 	max          int64
 	output       hal.Output
-	waits        bool // for its value at the start; the loop's goroutine alone knows
+	changes      *hal.Sampler[state]
 
 	guard      hal.Guard // of what follows
 	brightness *sysfs.Attribute
 	trigger    *sysfs.Attribute // nil where the kernel is built without triggers
 	intensity  *sysfs.Attribute // nil for one colour
 	colors     []string
-
-	watching // what its watchers know
 }
 
 // ID is the name in board.toml, else the kernel's.
@@ -59,19 +56,29 @@ type state struct {
 	trigger    string
 }
 
-// open opens the light of a name in /sys/class/leds.
-func open(env *hal.Env, id, name string) (*LED, error) {
-	inode, err := env.Kernel.Inode(folder + "/" + name)
+// same reports whether a state is no news: while a trigger drives the light, its brightness is none.
+func (s state) same(now state) bool {
+	return now.trigger == s.trigger && (now.trigger != noTrigger || now.brightness == s.brightness)
+}
+
+// period is how often a light that is watched is looked at, since its attributes do not tell of changes made by others.
+const period = 500 * time.Millisecond
+
+// open opens a light.
+func open(env *hal.Env, id string, p sysfs.Place, e *hal.Entry) (*LED, error) {
+	dir, err := sysfs.Resolve(env.Kernel, p.Path)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := sysfs.Resolve(env.Kernel, folder+"/"+name)
-	if err != nil {
-		return nil, err
+	d := &LED{id: id, name: p.Name, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
+	d.changes = hal.NewSampler(env, class, d, period, d.read, state.same)
+	err = d.openAttributes()
+	if err == nil && e != nil {
+		d.output = e.Value.(*entry).Output
+		err = d.suits(e)
 	}
-	d := &LED{id: id, name: name, inode: inode, dir: dir, bus: sysfs.Bus(env.Kernel, dir), env: env}
-	if err := d.openAttributes(); err != nil {
-		d.close()
+	if err != nil {
+		d.Close()
 		return nil, err
 	}
 	return d, nil
@@ -109,15 +116,15 @@ func (d *LED) openColors() error {
 	return err
 }
 
-// unplug lets go of a light that is gone, and tells its watchers.
-func (d *LED) unplug() {
-	d.close()
-	d.feed.Publish(change{err: hal.GoneDevice(class, d.id)})
+// Unplug lets go of a light that is gone, and tells its watchers.
+func (d *LED) Unplug() {
+	d.Close()
+	d.changes.Unplug()
 }
 
-func (d *LED) close() {
-	d.ended = true
-	d.rest()
+// Close lets go of the light.
+func (d *LED) Close() {
+	d.changes.Close()
 	d.guard.Close(d.bus, func() {
 		d.brightness.Close()
 		d.trigger.Close()

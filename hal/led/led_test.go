@@ -169,7 +169,7 @@ func TestBoardErrors(t *testing.T) {
 		name, want string
 		entries    []string
 	}{
-		{"one light twice", "board.toml:2: led.B: front:white is led.A already, at board.toml:1", []string{`{"name":"front:white"}`, `{"name":"front:white"}`}},
+		{"one light twice", "board.toml:2: led.B: /sys/class/leds/front:white is led.A already, at board.toml:1", []string{`{"name":"front:white"}`, `{"name":"front:white"}`}},
 		{"too bright", "board.toml:1: led.A: 256 is more than the light's greatest brightness, 255", []string{`{"name":"front:white","safe":256}`}},
 		{"safe without a value", `board.toml:1: led.A: on-release = "safe" needs a value for safe`, []string{`{"name":"front:white","on-release":"safe"}`}},
 		{"path", `board.toml:1: led.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
@@ -194,7 +194,7 @@ func TestBoardErrors(t *testing.T) {
 func TestMissingLightIsLeftOut(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), true, simtest.Entry{Table: "led", ID: "rear", Keys: `{"name":"rear:red"}`})
 	b.Expect("Get", `{"led":"rear"}`, `NoSuchDevice{"class":"Led","device":"rear"}`)
-	if !strings.Contains(b.Log.String(), "rear:red") {
+	if !strings.Contains(b.Log.String(), "device=rear where=board.toml:1") {
 		t.Errorf("the log does not name it: %s", b.Log.String())
 	}
 }
