@@ -31,6 +31,7 @@ const (
 	List                  // [](…)
 	Struct                // (…)
 	IntOrText             // int or string: in board.toml alone
+	FileIndex             // int: which of the descriptors that ride a reply
 )
 
 // Field describes one field of a message.

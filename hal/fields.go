@@ -39,7 +39,8 @@ type Fields struct {
 	err     *InvalidParameter
 	array   [maxMembers]wire.Member
 
-	out []byte // encoding
+	out   []byte // encoding
+	files []int  // that ride the reply
 
 	examiner Examiner // examining
 

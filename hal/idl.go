@@ -97,6 +97,8 @@ func (f *Field) limits() string {
 		return intLimits(f.Min, f.Max)
 	case Blob:
 		return " Base64."
+	case FileIndex:
+		return " The index of a descriptor that comes with the reply."
 	}
 	return ""
 }
@@ -104,7 +106,7 @@ func (f *Field) limits() string {
 func (p *printer) varlinkType(f Field, indent string) string {
 	t := ""
 	switch f.Kind {
-	case Int:
+	case Int, FileIndex:
 		t = "int"
 	case Bool:
 		t = "bool"

@@ -15,7 +15,11 @@ type Kernel interface {
 	Read(fd int, p []byte) (int, error)
 	Pread(fd int, p []byte, offset int64) (int, error)
 	Pwrite(fd int, p []byte, offset int64) (int, error)
+	Write(fd int, p []byte) (int, error) // where the descriptor stands: for devices that have no offsets
 	Ioctl(fd int, request uint, argument unsafe.Pointer) error
+	// Pass gives another descriptor of what fd is open for, to be handed to a peer; it is closed with close(2), by whoever has it. EOPNOTSUPP where what fd stands for does
+	// not exist outside of this Kernel.
+	Pass(fd int) (int, error)
 	ReadDir(path string) (names []string, err error) // sorted
 	Readlink(path string) (string, error)
 	// Inode is the number of the file or folder that a path leads to, symbolic links followed. A device's folder in /sys has another one each time it comes, so that what went
@@ -49,6 +53,16 @@ type Env struct {
 	Entries []Entry // what board.toml says in the class's tables
 	// FirstStart is true for the first start since boot, when `initial` values are written.
 	FirstStart bool
+	// State outlives the daemon; nil where nothing does.
+	State State
+}
+
+// State keeps small files over restarts of the daemon and of the machine. Saving may wait for a disk, so what runs on the loop saves by Loop.Submit.
+type State interface {
+	// Load gives what was saved last under a name, or nil where nothing was.
+	Load(name string) ([]byte, error)
+	// Save keeps data under a name, whole or not at all.
+	Save(name string, data []byte) error
 }
 
 // Driver is how a class joins Halberd: one line in hal/board.

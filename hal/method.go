@@ -11,6 +11,8 @@ type Method struct {
 	Watches bool
 	// NeedsConnection is true for a method that datagrams do not offer: it returns a descriptor, or what it does ends with the connection.
 	NeedsConnection bool
+	// PassesFiles is true for a method whose reply has descriptors.
+	PassesFiles bool
 	// Later is true for a method that is answered once everything it started is done.
 	Later bool
 	// Device is the parameter that names the device or devices; "" for a method without.
@@ -53,7 +55,8 @@ func declare(verb Verb, name, doc, device string, newOp func() operation) *Metho
 	in, out := Fields{mode: describing}, Fields{mode: describing}
 	op.params(&in)
 	op.results(&out)
-	return &Method{Name: name, Doc: doc, Verb: verb, Device: device, In: in.declared, Out: out.declared, make: newOp}
+	passes := passesFiles(out.declared)
+	return &Method{Name: name, Doc: doc, Verb: verb, Device: device, In: in.declared, Out: out.declared, PassesFiles: passes, NeedsConnection: passes, make: newOp}
 }
 
 // messageOf is a Message that is a pointer to T.
@@ -67,6 +70,26 @@ func On[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], ver
 	return declare(verb, name, doc, set.Param(), func() operation {
 		return &onOne[D, P, R, PP, PR]{set: set, do: run}
 	})
+}
+
+// OnHeld declares a method on one device whose effect belongs to who calls: run gets the holder, too.
+func OnHeld[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func(D, Holder, *P, *R) error) *Method {
+	return declare(verb, name, doc, set.Param(), func() operation {
+		o := &onHeld[D, P, R, PP, PR]{held: run}
+		o.set = set
+		return o
+	})
+}
+
+// OnLater declares a method on one device that is answered later: start is called on the loop, also for a device on a slow bus, and done on the loop afterwards, once.
+func OnLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, start func(d D, h Holder, in *P, out *R, done func(error))) *Method {
+	m := declare(verb, name, doc, set.Param(), func() operation {
+		o := &onLater[D, P, R, PP, PR]{start: start}
+		o.set = set
+		return o
+	})
+	m.Later = true
+	return m
 }
 
 // OnMany declares a method on several devices, each named once, all or none permitted.
@@ -183,14 +206,20 @@ func (c *Call) Authorise(g Gate) (Permitted, error) {
 	return Permitted{c}, nil
 }
 
-// Bus names the bus whose worker has to run the call; "" for a call that runs on the loop.
-func (p Permitted) Bus() string {
+// Bus names the bus whose worker has to run the call; "" for a call that runs on the loop. Devices on several such buses are refused: while one of them hung, the others' worker would
+// wait for it.
+func (p Permitted) Bus() (string, error) {
+	bus := ""
 	for i := range p.call.op.devices() {
-		if bus := p.call.op.device(i).Bus(); bus != "" {
-			return bus
+		switch b := p.call.op.device(i).Bus(); {
+		case b == "" || b == bus:
+		case bus == "":
+			bus = b
+		default:
+			return "", &InvalidParameter{Parameter: p.call.Method.Device, What: "names devices on several slow buses, " + bus + " and " + b + ": make a call for each"}
 		}
 	}
-	return ""
+	return bus, nil
 }
 
 // Run carries the call out. It may block where Bus is not "".

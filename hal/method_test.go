@@ -189,9 +189,21 @@ func TestBus(t *testing.T) {
 		{"Reset", `{}`, ""},
 	}
 	for _, test := range tests {
-		if got := newToy(t).permit(t, test.method, test.parameters).Bus(); got != test.want {
-			t.Errorf("Bus of %s %s = %q, want %q", test.method, test.parameters, got, test.want)
+		if got, err := newToy(t).permit(t, test.method, test.parameters).Bus(); got != test.want || err != nil {
+			t.Errorf("Bus of %s %s = %q (%v), want %q", test.method, test.parameters, got, err, test.want)
 		}
+	}
+}
+
+func TestSeveralBusesAreRefused(t *testing.T) {
+	y := newToy(t)
+	if err := y.lamps.Add(&lamp{id: "farther", bus: "spi0"}); err != nil {
+		t.Fatal(err)
+	}
+	bus, err := y.permit(t, "SetMany", `{"lamps":["hall","far","farther"],"level":1}`).Bus()
+	want := "lamps: names devices on several slow buses, i2c-1 and spi0: make a call for each"
+	if err == nil || err.Error() != want || bus != "" {
+		t.Errorf("got %q, %v, want %s", bus, err, want)
 	}
 }
 

@@ -179,3 +179,22 @@ var errLater = errors.New("cannot run a call at once that is answered later")
 
 func (o *later[P, R, PP, PR]) run(Holder) error                 { return errLater }
 func (o *later[P, R, PP, PR]) begin(h Holder, done func(error)) { o.start(h, &o.in, &o.out, done) }
+
+// onHeld is a call on one device by somebody.
+type onHeld[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
+	onOne[D, P, R, PP, PR]
+	held func(D, Holder, *P, *R) error
+}
+
+func (o *onHeld[D, P, R, PP, PR]) run(h Holder) error { return o.held(o.dev, h, &o.in, &o.out) }
+
+// onLater is a call on one device that is answered later.
+type onLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
+	onOne[D, P, R, PP, PR]
+	start func(D, Holder, *P, *R, func(error))
+}
+
+func (o *onLater[D, P, R, PP, PR]) run(Holder) error { return errLater }
+func (o *onLater[D, P, R, PP, PR]) begin(h Holder, done func(error)) {
+	o.start(o.dev, h, &o.in, &o.out, done)
+}

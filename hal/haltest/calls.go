@@ -58,7 +58,7 @@ func (f *findings) call(b *bench, c Call) {
 		return
 	}
 	for _, k := range b.recorder.Written() {
-		if k.Op == Pwrite {
+		if k.Op == Pwrite || k.Op == Write {
 			f.add("%s: it observes, and writes: %s", c, k.String())
 		}
 	}
@@ -140,7 +140,7 @@ func (f *findings) within(at string, d hal.Field, v wire.Value) {
 	n := int64(0)
 	count := func(wire.Value) { n++ }
 	switch d.Kind {
-	case hal.Int:
+	case hal.Int, hal.FileIndex:
 		n, _ = v.Int()
 	case hal.Enum:
 		if word, _ := v.Text(); !slices.Contains(d.Values, string(word)) {

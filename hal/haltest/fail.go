@@ -99,6 +99,22 @@ func (f *Faulty) Pwrite(fd int, p []byte, offset int64) (int, error) {
 	return f.kernel.Pwrite(fd, p, offset)
 }
 
+// Write writes where the descriptor stands.
+func (f *Faulty) Write(fd int, p []byte) (int, error) {
+	if err := f.fault(Write); err != nil {
+		return -1, err
+	}
+	return f.kernel.Write(fd, p)
+}
+
+// Pass gives a descriptor for a peer.
+func (f *Faulty) Pass(fd int) (int, error) {
+	if err := f.fault(Pass); err != nil {
+		return -1, err
+	}
+	return f.kernel.Pass(fd)
+}
+
 // Ioctl makes a request.
 func (f *Faulty) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	if err := f.fault(Ioctl); err != nil {

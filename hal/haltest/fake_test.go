@@ -63,6 +63,10 @@ func (k *fake) Pread(fd int, p []byte, _ int64) (int, error) {
 	return copy(p, k.files[k.open[fd]]), nil
 }
 
+func (k *fake) Write(fd int, p []byte) (int, error) { return k.Pwrite(fd, p, 0) }
+
+func (k *fake) Pass(int) (int, error) { return -1, syscall.EOPNOTSUPP }
+
 func (k *fake) Pwrite(fd int, p []byte, _ int64) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -25,6 +25,10 @@ func session(k hal.Kernel) (errs []error) {
 	_, err = k.Pread(fd, p, 0)
 	errs = append(errs, err)
 	_, err = k.Pwrite(fd, []byte("12"), 0)
+	errs = append(errs, err)
+	_, err = k.Write(fd, []byte("12"))
+	errs = append(errs, err)
+	_, err = k.Pass(fd)
 	errs = append(errs, err, k.Ioctl(fd, 0xc004b407, nil))
 	_, err = k.ReadDir("/sys/lamps")
 	errs = append(errs, err)
@@ -32,10 +36,10 @@ func session(k hal.Kernel) (errs []error) {
 	return append(errs, err, k.Close(fd))
 }
 
-var sessionOps = []Op{Open, Read, Pread, Pwrite, Ioctl, ReadDir, Readlink, Close}
+var sessionOps = []Op{Open, Read, Pread, Pwrite, Write, Pass, Ioctl, ReadDir, Readlink, Close}
 
 // What the fake answers to the session.
-var sessionErrs = []error{nil, nil, nil, nil, syscall.ENOTTY, nil, syscall.EINVAL, nil}
+var sessionErrs = []error{nil, nil, nil, nil, nil, syscall.EOPNOTSUPP, syscall.ENOTTY, nil, syscall.EINVAL, nil}
 
 func TestRecord(t *testing.T) {
 	k := newFake()
@@ -44,13 +48,14 @@ func TestRecord(t *testing.T) {
 		t.Errorf("the session answers %v, want %v as without the recorder", got, sessionErrs)
 	}
 	want := []string{
-		"open /sys/lamps/hall flags 0x2", "read /sys/lamps/hall", "pread /sys/lamps/hall", `pwrite /sys/lamps/hall "12"`,
+		"open /sys/lamps/hall flags 0x2", "read /sys/lamps/hall", "pread /sys/lamps/hall", `pwrite /sys/lamps/hall "12"`, `write /sys/lamps/hall "12"`,
+		"pass /sys/lamps/hall: operation not supported",
 		"ioctl /sys/lamps/hall 0xc004b407: inappropriate ioctl for device", "readdir /sys/lamps", "readlink /sys/lamps/hall: invalid argument", "close /sys/lamps/hall",
 	}
 	if got := lines(r.Calls()); !slices.Equal(got, want) {
 		t.Errorf("recorded\n%q, want\n%q", got, want)
 	}
-	if got, want := lines(r.Written()), []string{want[0], want[3], want[4]}; !slices.Equal(got, want) {
+	if got, want := lines(r.Written()), []string{want[0], want[3], want[4], want[6]}; !slices.Equal(got, want) {
 		t.Errorf("written\n%q, want\n%q", got, want)
 	}
 	if got := r.Left(); len(got) != 0 {
@@ -138,7 +143,7 @@ func TestFailAt(t *testing.T) {
 			failed = sessionOps[n-1]
 		}
 		if n == 1 { // nothing works without the descriptor
-			want = []error{syscall.EIO, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.ENOTTY, nil, syscall.EINVAL, syscall.EBADF}
+			want = []error{syscall.EIO, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EOPNOTSUPP, syscall.ENOTTY, nil, syscall.EINVAL, syscall.EBADF}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("with the call %d broken the session answers %v, want %v", n, got, want)
@@ -146,7 +151,7 @@ func TestFailAt(t *testing.T) {
 		if f.Failed() != failed || f.Count() != len(sessionErrs) {
 			t.Errorf("with the call %d broken %q failed of %d, want %q of %d", n, f.Failed(), f.Count(), failed, len(sessionErrs))
 		}
-		if level := k.files["/sys/lamps/hall"]; (level == "12") != (n != 1 && n != 4) {
+		if level := k.files["/sys/lamps/hall"]; (level == "12") != (n != 1) {
 			t.Errorf("with the call %d broken the lamp is at %s", n, level)
 		}
 		if k.Opened() != 0 {

@@ -111,7 +111,7 @@ var jsonTypes = []struct {
 }
 
 var jsonKinds = map[hal.Kind]wire.Kind{
-	hal.Int: wire.Integer, hal.Bool: wire.Bool, hal.Text: wire.String, hal.Enum: wire.String, hal.Blob: wire.String,
+	hal.Int: wire.Integer, hal.Bool: wire.Bool, hal.Text: wire.String, hal.Enum: wire.String, hal.Blob: wire.String, hal.FileIndex: wire.Integer,
 	hal.Texts: wire.Array, hal.Ints: wire.Array, hal.List: wire.Array, hal.IntMap: wire.Object, hal.Raw: wire.Object,
 }
 

@@ -20,6 +20,8 @@ const (
 	Read     Op = "read"
 	Pread    Op = "pread"
 	Pwrite   Op = "pwrite"
+	Write    Op = "write"
+	Pass     Op = "pass"
 	Ioctl    Op = "ioctl"
 	ReadDir  Op = "readdir"
 	Readlink Op = "readlink"
@@ -34,15 +36,15 @@ type KernelCall struct {
 	Path    string // what was opened, listed or read; of a descriptor, what it was opened as
 	Flags   int    // of an Open
 	Request uint   // of an Ioctl
-	Data    string // of a Pwrite
+	Data    string // of a Pwrite or Write
 	Err     error  // what the kernel answered
 }
 
-// Writes reports whether the call may change something: a Pwrite, an Open for writing, or an Ioctl whose number does not say that it only reads.
+// Writes reports whether the call may change something: a Pwrite or Write, an Open for writing, or an Ioctl whose number does not say that it only reads.
 func (c *KernelCall) Writes() bool {
 	const toUser = 2 // the direction in an ioctl's number, as in asm-generic/ioctl.h
 	switch c.Op {
-	case Pwrite:
+	case Pwrite, Write:
 		return true
 	case Open:
 		return c.Flags&unix.O_ACCMODE != unix.O_RDONLY
@@ -58,7 +60,7 @@ func (c *KernelCall) String() string {
 	switch c.Op {
 	case Open:
 		s += fmt.Sprintf(" flags %#x", c.Flags)
-	case Pwrite:
+	case Pwrite, Write:
 		s += fmt.Sprintf(" %q", c.Data)
 	case Ioctl:
 		s += fmt.Sprintf(" %#x", c.Request)
@@ -176,6 +178,20 @@ func (r *Recorder) Pwrite(fd int, p []byte, offset int64) (int, error) {
 	n, err := r.kernel.Pwrite(fd, p, offset)
 	r.note(fd, KernelCall{Op: Pwrite, Data: string(p), Err: err})
 	return n, err
+}
+
+// Write writes where the descriptor stands.
+func (r *Recorder) Write(fd int, p []byte) (int, error) {
+	n, err := r.kernel.Write(fd, p)
+	r.note(fd, KernelCall{Op: Write, Data: string(p), Err: err})
+	return n, err
+}
+
+// Pass gives a descriptor for a peer.
+func (r *Recorder) Pass(fd int) (int, error) {
+	passed, err := r.kernel.Pass(fd)
+	r.note(fd, KernelCall{Op: Pass, Err: err})
+	return passed, err
 }
 
 // Ioctl makes a request.

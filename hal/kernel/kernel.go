@@ -48,6 +48,14 @@ func (k Linux) Pwrite(fd int, p []byte, offset int64) (int, error) {
 	return again(func() (int, error) { return unix.Pwrite(fd, p, offset) })
 }
 
+// Write writes where the descriptor stands.
+func (k Linux) Write(fd int, p []byte) (int, error) {
+	return again(func() (int, error) { return unix.Write(fd, p) })
+}
+
+// Pass duplicates a descriptor: what is open is the same, so flags and position are shared.
+func (k Linux) Pass(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }
+
 func again(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()

@@ -62,9 +62,7 @@ func (k *Kernel) AddChip(c Chip) string {
 	}
 	k.chips = append(k.chips, new)
 	k.newDevice(or(c.Under, OnPlatform), "/sys/bus/gpio/devices", new.name, func() { k.AddChip(c) })
-	k.mkdir("/dev").children[new.name] = &node{chip: new}
-	d := k.devices[new.name]
-	d.paths = append(d.paths, "/dev/"+new.name)
+	k.addNode(new.name, "/dev/"+new.name, func(int) (file, error) { return chipFile{k, new}, nil })
 	k.appear(new.name)
 	return new.name
 }

@@ -55,6 +55,12 @@ type file interface {
 	close()
 }
 
+// descriptor is a file that has a descriptor of its own, which can be waited for and, where passes says so, be handed to a peer. Close closes it after close was called.
+type descriptor interface{ descriptor() int }
+
+// passes is a file whose descriptor is a real one of the kernel below, as a pseudo-terminal's.
+type passes interface{ passes() bool }
+
 // Open opens an attribute or a device node.
 func (k *Kernel) Open(path string, flags int) (int, error) {
 	k.mu.Lock()
@@ -68,12 +74,21 @@ func (k *Kernel) Open(path string, flags int) (int, error) {
 	if h.file, err = k.open(n, h, flags); err != nil {
 		return -1, err
 	}
-	fd, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := number(h.file)
 	if err != nil {
+		h.file.close()
 		return -1, err
 	}
 	k.files[fd] = h
 	return fd, nil
+}
+
+// number is the descriptor of an open file: its own where it has one, else that of anything.
+func number(f file) (int, error) {
+	if own, ok := f.(descriptor); ok {
+		return own.descriptor(), nil
+	}
+	return unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 }
 
 func (k *Kernel) open(n *node, h *handle, flags int) (file, error) {
@@ -86,8 +101,8 @@ func (k *Kernel) open(n *node, h *handle, flags int) (file, error) {
 		return folderFile{}, nil
 	case flags&unix.O_DIRECTORY != 0:
 		return nil, unix.ENOTDIR
-	case n.chip != nil:
-		return chipFile{k, n.chip}, nil
+	case n.open != nil:
+		return n.open(flags)
 	case h.readable && n.attr.show == nil || h.writable && n.attr.store == nil:
 		return nil, unix.EACCES
 	}
@@ -166,7 +181,24 @@ func (k *Kernel) Pwrite(fd int, p []byte, _ int64) (int, error) {
 	return h.file.pwrite(p)
 }
 
-// Ioctl makes a request of a GPIO chip or of lines requested from it.
+// Write writes where the descriptor stands, which does not matter to what there is.
+func (k *Kernel) Write(fd int, p []byte) (int, error) { return k.Pwrite(fd, p, 0) }
+
+// Pass gives another descriptor where a real one stands behind it.
+func (k *Kernel) Pass(fd int) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return -1, err
+	}
+	if f, ok := h.file.(passes); !ok || !f.passes() {
+		return -1, unix.EOPNOTSUPP
+	}
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+// Ioctl makes a request of a device, or of lines requested from a GPIO chip.
 func (k *Kernel) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// node is one place in the tree: a folder, a symbolic link, an attribute or a GPIO chip's device node.
+// node is one place in the tree: a folder, a symbolic link, an attribute or a device node.
 type node struct {
 	children map[string]*node // of a folder
 	target   string           // of a link
 	attr     *attribute
-	chip     *chip
-	gone     bool   // removed: what is still open answers ENODEV
-	inode    uint64 // 0 until somebody asks
+	open     func(flags int) (file, error) // of a device node, with the kernel locked
+	gone     bool                          // removed: what is still open answers ENODEV
+	inode    uint64                        // 0 until somebody asks
 }
 
 // attribute is a file of sysfs. A nil show or store makes it write-only or read-only. Both are called with the kernel locked.
@@ -124,6 +124,14 @@ func (n *node) add(name string, a *attribute) *node {
 	child := &node{attr: a}
 	n.children[name] = child
 	return child
+}
+
+// addNode adds a device node, which goes away with its device.
+func (k *Kernel) addNode(device, path string, open func(flags int) (file, error)) {
+	dir, name := path[:strings.LastIndexByte(path, '/')], path[strings.LastIndexByte(path, '/')+1:]
+	k.mkdir(dir).children[name] = &node{open: open}
+	d := k.devices[device]
+	d.paths = append(d.paths, path)
 }
 
 // device is a device of a class or bus.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -37,6 +38,10 @@ type Bench struct {
 	Loop  *haltest.Loop
 	// Log is what the class logged.
 	Log strings.Builder
+	// Files are the descriptors that rode the last reply, which the test closes.
+	Files []int
+
+	holder *holder
 }
 
 // Open opens a class on a kernel, and closes it when the test ends.
@@ -140,22 +145,81 @@ func (b *Bench) Call(method, parameters string) string {
 		return Text(err)
 	}
 	defer call.Release()
-	if permitted.Bus() == "" {
-		err = permitted.Run(nil)
-	} else {
-		ran := make(chan error)
-		go func() { ran <- permitted.Run(nil) }()
-		err = <-ran
-	}
-	b.Loop.Turn()
-	if err != nil {
+	if err := b.carryOut(call, permitted); err != nil {
 		return Text(err)
 	}
 	reply := permitted.Reply(nil)
+	b.Files = permitted.Files()
 	if !json.Valid(reply) {
 		b.Errorf("%s %s: no JSON: %s", method, parameters, reply)
 	}
 	return string(reply)
+}
+
+// carryOut runs a call that was permitted. One that is answered later runs until then, in simulated time, or for a minute of it.
+func (b *Bench) carryOut(call *hal.Call, permitted hal.Permitted) error {
+	bus, err := permitted.Bus()
+	switch {
+	case err != nil:
+		return err
+	case call.Method.Later:
+		return b.await(permitted)
+	case bus == "":
+		err = permitted.Run(b.Holder())
+	default:
+		ran := make(chan error)
+		go func() { ran <- permitted.Run(b.Holder()) }()
+		err = <-ran
+	}
+	b.Loop.Turn()
+	return err
+}
+
+func (b *Bench) await(permitted hal.Permitted) (err error) {
+	b.Helper()
+	answered := false
+	permitted.Start(b.Holder(), func(e error) { err, answered = e, true })
+	b.Loop.Turn()
+	for range 6000 {
+		if answered {
+			return err
+		}
+		b.Loop.Advance(10 * time.Millisecond)
+	}
+	b.Fatal("the call is not answered")
+	return nil
+}
+
+// Holder is who makes the calls, until Hangup ends it; then it is somebody else.
+func (b *Bench) Holder() hal.Holder {
+	if b.holder == nil {
+		b.holder = &holder{}
+	}
+	return b.holder
+}
+
+// Hangup ends the holder of the calls so far, as the end of a connection does.
+func (b *Bench) Hangup() {
+	if b.holder == nil {
+		return
+	}
+	ends := b.holder.ends
+	b.holder = nil
+	for _, f := range ends {
+		if f != nil {
+			f()
+		}
+	}
+	b.Loop.Turn()
+}
+
+// holder is a connection.
+type holder struct{ ends []func() }
+
+func (h *holder) Ended(f func()) (stop func()) {
+	i := len(h.ends)
+	h.ends = append(h.ends, f)
+	return func() { h.ends[i] = nil }
 }
 
 // Text writes an error as a test expects it: Busy{"class":"Led","device":"front"}.
