@@ -111,6 +111,7 @@ func (s *Server) count(c *conn, n int) {
 
 // forget takes a closed connection off the books. A server that was started for one connection, and listens nowhere, ends with it.
 func (s *Server) forget(c *conn) {
+	delete(s.passing, c)
 	if _, known := s.conns[c]; known {
 		delete(s.conns, c)
 		s.count(c, -1)

@@ -35,6 +35,9 @@ type conn struct {
 	stalled    *loop.Timer // a reader that takes nothing
 	expiry     *loop.Timer // of a refused connection
 	ends       []*ending
+
+	files  []int // that ride the next reply
+	passed int   // descriptors that may be on their way
 }
 
 // Ready handles what epoll says about the connection.
@@ -209,7 +212,13 @@ func (c *conn) serve(msg, replies []byte) []byte {
 		c.send(replies)
 		replies = replies[:0]
 	}
+	before := len(replies)
 	replies, status := c.server.dispatcher.Serve(&e, c, replies)
+	if len(c.files) > 0 {
+		c.send(replies[:before])
+		c.sendAttached(replies[before:])
+		replies = replies[:0]
+	}
 	if status != dispatch.Done {
 		c.parked = true
 	}
@@ -271,6 +280,10 @@ func (c *conn) Finish(reply []byte) { c.resume(reply) }
 
 // resume unparks the connection.
 func (c *conn) resume(reply []byte) {
+	if c.closed || c.hungUp {
+		hal.CloseFiles(c.files) // nobody takes them
+		c.files = nil
+	}
 	if c.closed {
 		return
 	}
@@ -279,7 +292,9 @@ func (c *conn) resume(reply []byte) {
 		c.afterHangUp()
 		return
 	}
-	if reply != nil {
+	if len(c.files) > 0 {
+		c.sendAttached(reply)
+	} else if reply != nil {
 		c.send(c.framed(reply))
 	}
 	if !c.packets && !c.closed {

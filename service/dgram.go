@@ -159,6 +159,12 @@ func (c *datagram) Finish(reply []byte) {
 	c.from.release(c)
 }
 
+// MayPass is never called: what returns descriptors is not implemented on datagrams.
+func (c *datagram) MayPass() error { return errUnnamed }
+
+// Attach is never called.
+func (c *datagram) Attach([]int) {}
+
 // Reserve is never called: more is not implemented on datagrams.
 func (c *datagram) Reserve(int) error { return errUnnamed }
 

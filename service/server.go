@@ -38,6 +38,8 @@ type Config struct {
 	Limits  config.Limits
 	// FirstStart is true for the first start since boot.
 	FirstStart bool
+	// State outlives the daemon; nil where nothing does.
+	State hal.State
 	// Policy reads the policy files, at the start and at each reload.
 	Policy func(*hal.Catalog) (*config.PolicyFiles, error)
 	// BoardChanged tells whether board.toml is another one than at the start, for Status. May be nil.
@@ -56,6 +58,7 @@ const (
 type limits struct {
 	connections, rootConnections, perUID int
 	watched                              int
+	passed                               int // descriptors
 	maxQueued                            int
 	writeTime, messageTime               time.Duration
 }
@@ -83,8 +86,9 @@ type Server struct {
 
 	conns    map[*conn]struct{}
 	watches  map[*conn]struct{}
-	perUID   map[uint32]int // connections
-	watched  map[uint32]int // devices in watches
+	passing  map[*conn]struct{} // with descriptors that may be on their way
+	perUID   map[uint32]int     // connections
+	watched  map[uint32]int     // devices in watches
 	served   int
 	refused  int
 	dropped  int
@@ -100,7 +104,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
-		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
+		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
 	if err := s.open(); err != nil {
@@ -113,6 +117,7 @@ func New(c Config) (*Server, error) {
 func limitsOf(c config.Limits) limits {
 	return limits{
 		connections: c.Connections, rootConnections: c.ConnectionsReserved, perUID: c.ConnectionsPerUID, watched: c.WatchedDevicesPerUID,
+		passed:    c.PassedDescriptorsPerUID,
 		maxQueued: c.QueuedBytes, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
 	}
 }
@@ -136,7 +141,7 @@ func (s *Server) open() error {
 // openClasses opens every class with its part of board.toml.
 func (s *Server) openClasses() error {
 	for _, d := range s.config.Drivers {
-		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart}
+		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State}
 		for _, t := range d.Tables {
 			env.Entries = append(env.Entries, s.config.Entries[t.Name]...)
 		}

@@ -25,6 +25,10 @@ type Peer interface {
 	Holder() hal.Holder
 	// ReplyLimit is the longest reply that can be sent, in bytes.
 	ReplyLimit() int
+	// MayPass refuses a call whose reply would have descriptors, where too many were passed and not received yet.
+	MayPass() error
+	// Attach hands over the descriptors that ride the reply which Serve returns, or which Finish is called with, next.
+	Attach(files []int)
 	// Finish sends the reply of a call for which Serve said Waiting. nil is the reply of a oneway call.
 	Finish(reply []byte)
 	// Reserve makes room for a watch of so many devices, or refuses it. What was reserved is given back where no watch comes of it, and when it ends.
@@ -97,33 +101,60 @@ func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
 
 func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
 	m := call.Method
+	bus, err := permitted.Bus()
+	if err == nil && m.PassesFiles {
+		err = p.MayPass()
+	}
+	if err != nil {
+		call.Release()
+		return d.refuse(dst, m, err), Done
+	}
 	if e.More && m.Watches {
 		return d.watch(p, permitted, m, call.Devices(), dst)
 	}
 	if m.Later {
 		return d.start(e.Oneway, p, call, permitted, dst)
 	}
-	if bus := permitted.Bus(); bus != "" {
+	if bus != "" {
 		return d.submit(bus, e.Oneway, p, call, permitted, dst)
 	}
-	err := permitted.Run(p.Holder())
+	err = permitted.Run(p.Holder())
 	dst = d.reply(dst, m, permitted, err)
+	d.pass(e.Oneway, p, permitted, err)
 	call.Release()
 	return dst, Done
+}
+
+// pass hands the descriptors of a reply on.
+func (d *Dispatcher) pass(oneway bool, p Peer, permitted hal.Permitted, err error) {
+	files := permitted.Files()
+	switch {
+	case len(files) == 0:
+	case oneway || err != nil:
+		hal.CloseFiles(files)
+	default:
+		p.Attach(files)
+	}
 }
 
 // start begins a call that is answered later.
 func (d *Dispatcher) start(oneway bool, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
 	m, limit := call.Method, p.ReplyLimit()
 	permitted.Start(p.Holder(), func(err error) {
-		if oneway {
-			p.Finish(nil)
-		} else {
-			p.Finish(fit(d.reply(nil, m, permitted, err), 0, limit))
-		}
+		d.finish(oneway, p, m, permitted, limit, err)
 		call.Release()
 	})
 	return dst, Waiting
+}
+
+// finish answers a call that was not answered at once.
+func (d *Dispatcher) finish(oneway bool, p Peer, m *hal.Method, permitted hal.Permitted, limit int, err error) {
+	reply := fit(d.reply(nil, m, permitted, err), 0, limit)
+	d.pass(oneway, p, permitted, err)
+	if oneway {
+		reply = nil
+	}
+	p.Finish(reply)
 }
 
 // submit lets the worker of a bus run the call. A call that is not back at its deadline is answered without it; its memory is not used again, since the
@@ -138,23 +169,19 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 		class    = m.Class
 		deviceID = call.DeviceID(0)
 	)
-	finish := func(err error) {
-		if oneway {
-			p.Finish(nil)
-			return
-		}
-		p.Finish(fit(d.reply(nil, m, permitted, err), 0, limit))
-	}
 	stop := d.Loop.After(Deadline, func() {
 		late = true
-		finish(hal.SlowDevice(class, deviceID))
+		d.finish(oneway, p, m, permitted, limit, hal.SlowDevice(class, deviceID))
 	})
 	err := d.Loop.Submit(bus, func() { runErr = permitted.Run(holder) }, func() {
 		if late {
+			if runErr == nil {
+				permitted.Discard()
+			}
 			return
 		}
 		stop()
-		finish(runErr)
+		d.finish(oneway, p, m, permitted, limit, runErr)
 		call.Release()
 	})
 	if err != nil {

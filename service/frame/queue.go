@@ -55,7 +55,7 @@ func (q *Queue) sendNext(fd int, packets bool) (int, error) {
 	if len(head.fds) == 0 {
 		return Send(fd, data, nil)
 	}
-	n, err := sendDescriptors(fd, data, head.fds)
+	n, err := SendFiles(fd, data, head.fds)
 	if err == nil {
 		head.close()
 	}

@@ -37,8 +37,8 @@ func send(fd int, msg []byte, to *sockaddr, length int) (int, error) {
 	}
 }
 
-// sendDescriptors sends msg with descriptors, which ride its first byte.
-func sendDescriptors(fd int, msg []byte, fds []int) (int, error) {
+// SendFiles sends msg with descriptors, which ride its first byte, as Send does it. They stay the caller's.
+func SendFiles(fd int, msg []byte, fds []int) (int, error) {
 	rights := unix.UnixRights(fds...)
 	for {
 		n, err := unix.SendmsgN(fd, msg, rights, nil, sendFlags)
