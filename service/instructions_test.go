@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a call costs outside the kernel is counted in instructions, which do not depend on what else a machine does: a copy of the test runs calls, and
-// is made to stop after each instruction (PTRACE_SINGLESTEP). That works where no counter of the processor can be read, as in most virtual machines.
+// What a call costs outside the kernel is counted in instructions, which do not depend on what else a machine does. For other architectures an emulator
+// counts them (emulated_test.go). On this machine a copy of the test runs calls, and is made to stop after each instruction (PTRACE_SINGLESTEP). That
+// works where no counter of the processor can be read, as in most virtual machines.
 
 // countVariable makes a copy of the test the one that is counted; its value is the row of benchKinds.
 const countVariable = "HALBERD_COUNT_INSTRUCTIONS"
@@ -83,14 +84,19 @@ func committed(t *testing.T, kind string) int {
 	return 0
 }
 
-// beCounted makes calls in a thread that its parent stops: between two signals to itself there is one call, without the client's own sending and reading.
+// beCounted does the copy's part.
 func beCounted(t *testing.T, kind string) {
 	debug.SetGCPercent(-1)
-	row := benchKinds[slices.IndexFunc(benchKinds, func(r benchKind) bool { return r.name == kind })]
-	b, msg := newBench(t, row.kind, row.transport), []byte(setPump+row.end)
-	for range 1000 {
-		b.call(t, msg)
+	if round := os.Getenv(roundVariable); round != "" {
+		beEmulated(t, kind, round)
+		return
 	}
+	beStepped(t, kind)
+}
+
+// beStepped makes calls in a thread that its parent stops: between two signals to itself there is one call, without the client's own sending and reading.
+func beStepped(t *testing.T, kind string) {
+	b, msg := countedBench(t, kind)
 	fmt.Printf("\n%s%d\n", threadPrefix, unix.Gettid())
 	if _, err := unix.Read(0, b.reply); err != nil { // until all other threads are stopped
 		t.Fatal(err)
@@ -108,6 +114,16 @@ func beCounted(t *testing.T, kind string) {
 	}
 }
 
+// countedBench gives a server that has served, and the call.
+func countedBench(t *testing.T, kind string) (*bench, []byte) {
+	row := benchKinds[slices.IndexFunc(benchKinds, func(r benchKind) bool { return r.name == kind })]
+	b, msg := newBench(t, row.kind, row.transport), []byte(setPump+row.end)
+	for range 1000 {
+		b.call(t, msg)
+	}
+	return b, msg
+}
+
 const threadPrefix = "counted thread "
 
 // mark is a signal that the parent takes away.
@@ -117,8 +133,20 @@ func mark(t *testing.T) {
 	}
 }
 
-// count gives the least that one of some calls took.
+// count gives the instructions of a call, from the emulator that is named, or else by single steps.
 func count(t *testing.T, kind string) int {
+	t.Helper()
+	if emulator := strings.Fields(os.Getenv(emulatorVariable)); len(emulator) > 0 {
+		return countEmulated(t, emulator, kind)
+	}
+	if runtime.GOARCH != "amd64" {
+		t.Skipf("for %s an emulator counts, when %s names it", runtime.GOARCH, emulatorVariable)
+	}
+	return countSteps(t, kind)
+}
+
+// countSteps gives the least that one of some calls took.
+func countSteps(t *testing.T, kind string) int {
 	t.Helper()
 	runtime.LockOSThread() // the kernel answers the thread that attached alone
 	defer runtime.UnlockOSThread()
