@@ -42,6 +42,7 @@ type Field struct {
 	Unit     Unit
 	Min, Max int64    // of an Int; of the number of elements for arrays and maps; of bytes for a Text or Blob
 	Values   []string // of an Enum
+	Each     *Range   // of each value of an IntMap whose keys are devices; nil where that is not declared
 	Doc      string
 	Fields   []Field // of a List or Struct
 }

@@ -95,6 +95,10 @@ func (f *Field) limits() string {
 	switch f.Kind {
 	case Int:
 		return intLimits(f.Min, f.Max)
+	case IntMap:
+		if f.Each != nil {
+			return intLimits(f.Each.Min, f.Each.Max)
+		}
 	case Blob:
 		return " Base64."
 	case FileIndex:

@@ -2,7 +2,7 @@ package hal
 
 import "github.com/halberd-io/halberd/hal/wire"
 
-// Method is one operation of a class: io.halberd.<Class>.<Name>. It is declared once, by On, OnMany, Plain or Watch, beside its handler.
+// Method is one operation of a class: io.halberd.<Class>.<Name>. It is declared once, by On, OnMany, OnValues, Plain, Watch or Stream, beside its handler.
 type Method struct {
 	Name string
 	Doc  string
@@ -15,7 +15,7 @@ type Method struct {
 	PassesFiles bool
 	// Later is true for a method that is answered once everything it started is done.
 	Later bool
-	// Device is the parameter that names the device or devices; "" for a method without.
+	// Device is the parameter that names the device, an array of them, or a map of which they are the keys; "" for a method without.
 	Device string
 	// In and Out are the fields of the parameters, the device's first, and of the results.
 	In, Out []Field

@@ -20,9 +20,13 @@ type target[D Device] struct {
 // resolve looks a name up. An unknown name is kept, since the gate decides before anything is said about it.
 func (t *target[D]) resolve(f *Fields, set Finder[D], at string, v wire.Value) {
 	name := f.text(at, v)
-	if f.err != nil {
-		return
+	if f.err == nil {
+		t.find(f, set, at, name)
 	}
+}
+
+// find is resolve for a name that was read.
+func (t *target[D]) find(f *Fields, set Finder[D], at string, name []byte) {
 	if t.dev, t.found = set.Find(name); t.found {
 		t.id = t.dev.ID()
 		return

@@ -34,12 +34,27 @@ func quoted(s string) string { return string(wire.AppendString(nil, s)) }
 func validMembers(m *hal.Method, id string) []member {
 	members := validFields(m.In)
 	if m.Device != "" && len(members) > 0 {
-		members[0].text = quoted(id)
-		if m.In[0].Kind == hal.Texts {
-			members[0].text = "[" + quoted(id) + "]"
-		}
+		members[0].text = naming(m.In[0], quoted(id))
 	}
 	return members
+}
+
+// naming is a parameter that names devices, given as JSON strings.
+func naming(d hal.Field, ids ...string) string {
+	switch d.Kind {
+	case hal.Texts:
+		return "[" + strings.Join(ids, ",") + "]"
+	case hal.IntMap:
+		var least int64
+		if d.Each != nil {
+			least = d.Each.Min
+		}
+		for i := range ids {
+			ids[i] += ":" + strconv.FormatInt(least, 10)
+		}
+		return "{" + strings.Join(ids, ",") + "}"
+	}
+	return ids[0]
 }
 
 func validFields(fields []hal.Field) []member {
@@ -64,7 +79,7 @@ func valid(d hal.Field) string {
 	case hal.Blob:
 		return `""`
 	case hal.IntMap:
-		return intMap(d.Min)
+		return intMap(d, d.Min)
 	case hal.Raw:
 		return "{}"
 	}
@@ -87,12 +102,13 @@ func array(d hal.Field, n int64) string {
 	return "[" + strings.Join(elements, ",") + "]"
 }
 
-func intMap(n int64) string {
-	var members []member
+// intMap makes up a map of n members.
+func intMap(d hal.Field, n int64) string {
+	var keys []string
 	for i := range n {
-		members = append(members, member{"a" + strconv.FormatInt(i, 10), "0"})
+		keys = append(keys, quoted("a"+strconv.FormatInt(i, 10)))
 	}
-	return object(members)
+	return naming(d, keys...)
 }
 
 // wrong is a value that a field has to refuse. Its path is that of the field with more behind it.
@@ -190,7 +206,10 @@ func wrongMaps(d hal.Field) []wrong {
 		all = append(all, wrong{"empty", "{}", ""})
 	}
 	if d.Max < longest/16 {
-		all = append(all, wrong{"too many", intMap(d.Max + 1), ""})
+		all = append(all, wrong{"too many", intMap(d, d.Max+1), ""})
+	}
+	if d.Each != nil {
+		all = append(all, wrong{"min-1 inside", `{"a":` + below(d.Each.Min) + `}`, ".a"}, wrong{"max+1 inside", `{"a":` + strconv.FormatInt(d.Each.Max+1, 10) + `}`, ".a"})
 	}
 	return all
 }
@@ -315,17 +334,17 @@ func (t *tries) devices(members []member, id string) {
 	if m.Device == "" {
 		return
 	}
-	many := m.In[0].Kind == hal.Texts
+	named := m.In[0]
 	for _, bad := range []string{"", "*", id + "*", id + " ", "a b", `a"b`, "gr\u00fcn", strings.Repeat("a", hal.MaxID+1)} {
-		text, path := quoted(bad), m.Device
-		if many {
-			text, path = "["+text+"]", path+"[0]"
+		text, path := naming(named, quoted(bad)), m.Device
+		if named.Kind == hal.Texts {
+			path += "[0]"
 		}
 		t.refuses(fmt.Sprintf("%s: the name %.20q", m.Device, bad), object(replaced(members, 0, text)), path)
 	}
-	if many {
-		twice := "[" + quoted(id) + "," + quoted(id) + "]"
-		t.refuses(m.Device+": one device twice", object(replaced(members, 0, twice)), m.Device+"[1]")
+	if again := map[hal.Kind]string{hal.Texts: "[1]", hal.IntMap: "." + id}[named.Kind]; again != "" {
+		twice := naming(named, quoted(id), quoted(id))
+		t.refuses(m.Device+": one device twice", object(replaced(members, 0, twice)), m.Device+again)
 	}
 }
 

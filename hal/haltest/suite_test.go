@@ -60,6 +60,7 @@ func TestChecksFind(t *testing.T) {
 		{"names", "two devices of one name", flaws{twoIDs: true}, `two devices are named "hall"`},
 		{"names", "two names of one device", flaws{alias: true}, `Get of "HALL" finds a device, and none has that ID`},
 		{"names", "two names of one among several", flaws{alias: true}, `SetMany of "HALL" finds a device, and none has that ID`},
+		{"names", "two names of one with a value", flaws{alias: true}, `SetLevels of "HALL" finds a device, and none has that ID`},
 
 		{"calls", "method without a call", flaws{methodName: "Put"}, "the harness has no call of Put"},
 		{"calls", "call without a method", flaws{methodName: "Put"}, "the harness has a call of Set, and there is no such method"},
@@ -74,6 +75,8 @@ func TestChecksFind(t *testing.T) {
 		{"gate", "kernel written later", flaws{sneaky: true}, `the gate refused it, and later the kernel was asked: pwrite /sys/lamps/hall "1"`},
 
 		{"malformed", "more taken than declared", flaws{lax: true}, "Set, level: max+1: it is not refused as InvalidParameter"},
+		{"malformed", "more taken of one among several", flaws{lax: true}, "SetLevels, levels: max+1 inside: it is not refused as InvalidParameter"},
+		{"malformed", "less than the least of one among several", flaws{lax: true}, "SetLevels, levels: min-1 inside: it is not refused as InvalidParameter"},
 		{"malformed", "less taken than declared", flaws{tight: true}, "Set, level: max: it is refused"},
 		{"malformed", "kernel asked meanwhile", flaws{nosy: true}, "the kernel was asked before the gate: readdir"},
 

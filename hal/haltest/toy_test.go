@@ -223,11 +223,15 @@ func (y *toy) methods() []*hal.Method {
 		hal.On(set, hal.Observe, "Get", or(y.wrong.methodDoc, "Reads the level."), y.get),
 		hal.On(set, hal.Control, or(y.wrong.methodName, "Set"), "Sets the level.", y.set),
 		hal.OnMany(set, hal.Control, "SetMany", "Sets several.", y.setMany),
+		hal.OnValues(set, hal.Control, hal.Values{Name: "levels", Of: hal.Range{Min: 1, Max: 255}, Doc: "The level of each."}, "SetLevels", "Sets several to levels of their own.", y.setLevels),
 		hal.Plain(hal.Hazard, "Send", "Takes every kind of parameter.", y.send),
 		hal.Follow(set, hal.Observe, "Watch", "Reports the level.", y.get, y.start),
 	}
 	for _, m := range methods {
 		m.Verb = max(m.Verb, y.wrong.verb)
+	}
+	if y.wrong.lax {
+		methods[3].In[0].Each = &hal.Range{Min: 2, Max: 254}
 	}
 	if y.wrong.device != "" {
 		methods[0].Device = y.wrong.device
@@ -374,6 +378,15 @@ func (y *toy) setMany(lamps []*lamp, in *level, _ *hal.None) error {
 	return nil
 }
 
+func (y *toy) setLevels(lamps []*lamp, levels []int64, _, _ *hal.None) error {
+	for i, l := range lamps {
+		if err := y.set(l, &level{Level: levels[i]}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (y *toy) send(_ hal.Holder, _ *everything, _ *hal.None) error {
 	return &hal.NotSupported{Feature: "sending"}
 }
@@ -412,6 +425,7 @@ var toyCalls = []Call{
 	{Method: "Get", Parameters: `{"lamp":"hall"}`},
 	{Method: "Set", Parameters: `{"lamp":"hall","level":7}`},
 	{Method: "SetMany", Parameters: `{"lamps":["yard","hall"],"level":7}`},
+	{Method: "SetLevels", Parameters: `{"levels":{"yard":7,"hall":8}}`},
 	{Method: "Send", Parameters: `{"on":true,"bias":"pull_up","data":"","counts":[],"levels":{"a":1},"parts":[{"address":8,"length":0}]}`, Refusal: "io.halberd.NotSupported"},
 	{Method: "Watch", Parameters: `{"lamps":["hall"]}`},
 }
