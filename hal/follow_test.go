@@ -22,7 +22,7 @@ func (y *toy) follow(t *testing.T, parameters string, s *sink, start func(l *lam
 	if err != nil {
 		t.Fatal(err)
 	}
-	return permitted.Watch(s)
+	return permitted.Watch(holder("somebody"), s)
 }
 
 // A device that goes away ends the watch of all devices, once.

@@ -27,7 +27,10 @@ func InterfaceText(name, doc string, methods []*Method, refusals []Refusal) stri
 // summary is the method's documentation with what a caller has to know beside its fields.
 func (m *Method) summary() string {
 	doc := m.Doc + "\nVerb: " + m.Verb.String() + "."
-	if m.Watches {
+	switch {
+	case m.Watches && m.Device == "":
+		doc += " With more: an event at once, then the changes; without, that first event alone."
+	case m.Watches:
 		doc += " With more: the current state of each device first, then changes; without, the current state once."
 	}
 	return doc

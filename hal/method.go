@@ -99,6 +99,17 @@ func OnMany[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D],
 	})
 }
 
+// OnManyLater declares a method on several devices that is answered later, as OnLater does.
+func OnManyLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, start func(d []D, h Holder, in *P, out *R, done func(error))) *Method {
+	m := declare(verb, name, doc, targetsOf(set).name, func() operation {
+		o := &onManyLater[D, P, R, PP, PR]{start: start}
+		o.targets = targetsOf(set)
+		return o
+	})
+	m.Later = true
+	return m
+}
+
 // Plain declares a method without a device.
 func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, run func(Holder, *P, *R) error) *Method {
 	return declare(verb, name, doc, "", func() operation {

@@ -18,6 +18,7 @@ type Sink interface {
 // skipped ones counted. A slow reader does not get every event: of each device the newest waits until there is room, and `lost` says how many were skipped since the last one it got.
 type Session struct {
 	call     *Call
+	holder   Holder
 	sink     Sink
 	sequence int64
 	lost     int64
@@ -28,9 +29,9 @@ type Session struct {
 	early    error // one that came before
 }
 
-// Watch starts a watch. On an error nothing is left running.
-func (p Permitted) Watch(sink Sink) (*Session, error) {
-	s := &Session{call: p.call, sink: sink}
+// Watch starts a watch for whoever calls. On an error nothing is left running.
+func (p Permitted) Watch(h Holder, sink Sink) (*Session, error) {
+	s := &Session{call: p.call, holder: h, sink: sink}
 	err := p.call.op.watch(s)
 	s.begun = true
 	if err == nil {
@@ -187,7 +188,7 @@ func (o *watching[D, P, R, PP, PR]) begin(s *Session, i int, emit func(int, *R))
 		if s.stopped {
 			return nil
 		}
-		stop, err := o.start(dev, &o.in, &Watcher[R]{func(event *R) { emit(i, event) }, s.fail})
+		stop, err := o.start(dev, &o.in, &Watcher[R]{func(event *R) { emit(i, event) }, s.fail, now})
 		if err == nil {
 			s.stopAtEnd(stop)
 		}
@@ -220,9 +221,13 @@ func (o *watching[D, P, R, PP, PR]) reset() {
 
 // Watcher is who watches one device. It belongs to the loop's goroutine.
 type Watcher[R any] struct {
-	emit func(*R)
-	fail func(error)
+	emit  func(*R)
+	fail  func(error)
+	state *R
 }
+
+// State is what the watcher was told first, before it began to wait for changes: what happened in between is nobody's to tell but the class's, which can compare.
+func (w *Watcher[R]) State() *R { return w.state }
 
 // Emit reports a change.
 func (w *Watcher[R]) Emit(event *R) { w.emit(event) }

@@ -69,7 +69,7 @@ func (l *lamp) change(level int64) {
 
 func (y *toy) watch(t *testing.T, parameters string, s *sink) *hal.Session {
 	t.Helper()
-	session, err := y.permit(t, "Watch", parameters).Watch(s)
+	session, err := y.permit(t, "Watch", parameters).Watch(holder("somebody"), s)
 	if err != nil {
 		t.Fatalf("Watch %s: %v", parameters, err)
 	}
@@ -237,7 +237,7 @@ func TestStopInStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := permitted.Watch(s)
+	session, err := permitted.Watch(holder("somebody"), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestWatchThatCannotBegin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			y, s := newToy(t), &sink{room: 100}
 			test.prepare(y, s)
-			session, err := y.permit(t, "Watch", test.parameters).Watch(s)
+			session, err := y.permit(t, "Watch", test.parameters).Watch(holder("somebody"), s)
 			if session != nil || err != errBroken {
 				t.Errorf("Watch = %v, %v, want nil, %v", session, err, errBroken)
 			}
@@ -316,7 +316,7 @@ func TestWatchOfAMethodThatReportsNothing(t *testing.T) {
 		"Get": `{"lamp":"hall"}`, "SetMany": `{"lamps":["hall"],"level":1}`, "Reset": `{}`,
 	} {
 		y := newToy(t)
-		session, err := y.permit(t, method, parameters).Watch(&sink{room: 1})
+		session, err := y.permit(t, method, parameters).Watch(holder("somebody"), &sink{room: 1})
 		if session != nil || err == nil {
 			t.Errorf("Watch of %s = %v, %v, want an error", method, session, err)
 		}

@@ -172,7 +172,7 @@ func TestChangeBetweenStateAndEdges(t *testing.T) {
 	}
 	_ = call
 	sink := &eager{b: b, k: k}
-	if _, err := permitted.Watch(sink); err != nil {
+	if _, err := permitted.Watch(b.Holder(), sink); err != nil {
 		t.Fatal(err)
 	}
 	b.Loop.Turn()
@@ -259,7 +259,7 @@ func TestCloseWhileAWorkerAsksForEdges(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink := &eager{b: b, k: k}
-	if _, err := permitted.Watch(sink); err != nil {
+	if _, err := permitted.Watch(b.Holder(), sink); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()

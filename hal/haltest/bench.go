@@ -209,7 +209,7 @@ func (b *bench) watch(c Call) (r *reader, s *hal.Session, err error) {
 		if err != nil {
 			return err
 		}
-		if s, err = permitted.Watch(r); err != nil {
+		if s, err = permitted.Watch(somebody{}, r); err != nil {
 			return err
 		}
 		b.sessions = append(b.sessions, s)

@@ -31,7 +31,7 @@ type Peer interface {
 	Attach(files []int)
 	// Finish sends the reply of a call for which Serve said Waiting. nil is the reply of a oneway call.
 	Finish(reply []byte)
-	// Reserve makes room for a watch of so many devices, or refuses it. What was reserved is given back where no watch comes of it, and when it ends.
+	// Reserve makes room for a watch of so many devices, or refuses it; one without devices counts as one. What was reserved is given back where no watch comes of it, and when it ends.
 	Reserve(devices int) error
 	// Watching hands over the running watch of a call for which Serve said Watching. It is called before Serve returns,
 	// with nil where there is none after all.
@@ -110,7 +110,7 @@ func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Perm
 		return d.refuse(dst, m, err), Done
 	}
 	if e.More && m.Watches {
-		return d.watch(p, permitted, m, call.Devices(), dst)
+		return d.watch(p, permitted, m, max(call.Devices(), 1), dst)
 	}
 	if m.Later {
 		return d.start(e.Oneway, p, call, permitted, dst)
@@ -197,7 +197,7 @@ func (d *Dispatcher) watch(p Peer, permitted hal.Permitted, m *hal.Method, devic
 	if err := p.Reserve(devices); err != nil {
 		return d.refuse(dst, m, err), Done
 	}
-	session, err := permitted.Watch(&sink{d: d, p: p, m: m})
+	session, err := permitted.Watch(p.Holder(), &sink{d: d, p: p, m: m})
 	if err != nil {
 		p.Watching(nil)
 		return d.refuse(dst, m, err), Done

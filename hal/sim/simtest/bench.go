@@ -300,7 +300,7 @@ func (b *Bench) TryWatch(method, parameters string) (*Watch, error) {
 		return nil, err
 	}
 	w := &Watch{b: b}
-	if w.session, err = permitted.Watch(w); err != nil {
+	if w.session, err = permitted.Watch(b.Holder(), w); err != nil {
 		return nil, err
 	}
 	b.Loop.Turn()
