@@ -202,3 +202,14 @@ func (o *onLater[D, P, R, PP, PR]) run(Holder) error { return errLater }
 func (o *onLater[D, P, R, PP, PR]) begin(h Holder, done func(error)) {
 	o.start(o.dev, h, &o.in, &o.out, done)
 }
+
+// onManyLater is a call on several devices that is answered later.
+type onManyLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
+	onMany[D, P, R, PP, PR]
+	start func([]D, Holder, *P, *R, func(error))
+}
+
+func (o *onManyLater[D, P, R, PP, PR]) run(Holder) error { return errLater }
+func (o *onManyLater[D, P, R, PP, PR]) begin(h Holder, done func(error)) {
+	o.start(o.found(), h, &o.in, &o.out, done)
+}
