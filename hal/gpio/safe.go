@@ -7,8 +7,10 @@ func (l *Line) safeValue() hal.Opt[int64] { return l.declared.output.Safe }
 
 // bringSafe drives the safe value, on a line that is used as board.toml declares it: the value means nothing with another polarity or direction, so what
 // Configure changed is undone.
-func (l *Line) bringSafe() error {
-	value := l.declared.output.Safe.Value
+func (l *Line) bringSafe() error { return l.bring(l.declared.output.Safe.Value) }
+
+// bring drives a value in the same way.
+func (l *Line) bring(value int64) error {
 	changed := false
 	err := l.guard.Do(func() (err error) {
 		changed, err = l.restore(value)

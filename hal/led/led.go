@@ -243,6 +243,22 @@ func (d *LED) safeValue() hal.Opt[int64] { return d.output.Safe }
 // bringSafe sets it, and ends a trigger that is active.
 func (d *LED) bringSafe() error { return d.set(&setIn{d.output.Safe.Value}, nil) }
 
+// Claim tells what becomes of the light when whoever claimed it lets it go.
+func (d *LED) Claim() (release func() error, err error) {
+	return d.output.Claim(d.bringSafe, d.remember)
+}
+
+// remember notes the brightness and the trigger, and gives what brings them back. The periods of a trigger are those that it begins with.
+func (d *LED) remember() (restore func() error, err error) {
+	before, err := d.read()
+	return func() error {
+		if before.trigger == noTrigger {
+			return d.set(&setIn{before.brightness}, nil)
+		}
+		return d.setTrigger(&triggerIn{before.trigger}, nil)
+	}, err
+}
+
 // read reads the state.
 func (d *LED) read() (state, error) {
 	brightness, _, active, err := d.look()
