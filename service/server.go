@@ -18,6 +18,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/init/notify"
 	"github.com/halberd-io/halberd/service/audit"
+	"github.com/halberd-io/halberd/service/claim"
 	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/dispatch"
 	"github.com/halberd-io/halberd/service/frame"
@@ -79,6 +80,9 @@ type Server struct {
 	hotplug    *hotplug // nil where the kernel cannot be listened to
 	reply      []byte   // where replies are made
 
+	claims      *claim.Book
+	claimMethod *hal.Method // Board.Claim
+
 	policy     *policy.Policy
 	files      *config.PolicyFiles
 	generation int64
@@ -106,6 +110,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
 		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
+	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.claimChanged)
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
 	if err := s.open(); err != nil {
 		s.closeClasses()
@@ -195,6 +200,7 @@ func (s *Server) reload() error {
 		for c := range s.watches {
 			c.recheck()
 		}
+		s.recheckClaims()
 	}
 	_ = notify.Ready(fmt.Sprintf("policy generation %d", s.generation))
 	return err
@@ -285,6 +291,7 @@ func (s *Server) finish() {
 // shut ends all connections and classes. The loop has stopped.
 func (s *Server) shut() {
 	s.stopping = true
+	s.claims.Close()
 	for c := range s.conns {
 		c.close()
 	}

@@ -19,6 +19,10 @@ org.varlink.service.GetInterfaceDescription observe
 io.halberd.Board.List observe
 io.halberd.Board.Describe observe
 io.halberd.Board.Safe administer
+io.halberd.Board.Claim control
+io.halberd.Board.Release control
+io.halberd.Board.Holders observe
+io.halberd.Board.ForceRelease administer
 io.halberd.Policy.WhoAmI observe
 io.halberd.Policy.Check observe
 io.halberd.Policy.Grants observe

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,9 @@ func (m manager) hears(t *testing.T, lines ...string) {
 func (m manager) next(t *testing.T) string {
 	t.Helper()
 	buf := make([]byte, 4096)
+	if err := m.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	n, err := m.Read(buf)
 	if err != nil {
 		t.Fatal(err)

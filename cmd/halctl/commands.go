@@ -31,6 +31,9 @@ func commands() []command {
 		{"status", "", "say what policy is in force", plainCall("io.halberd.Policy.Status")},
 		{"reload", "", "have the policy read anew", plainCall("io.halberd.Policy.Reload")},
 		{"safe", "", "bring all outputs that have a safe value to it, and say how many those are", plainCall("io.halberd.Board.Safe")},
+		{"claim", "CLASS/DEVICE...", "have devices for yourself until the program ends", (*program).claim},
+		{"holders", "", "list who has which device for itself", (*program).holders},
+		{"release", "CLASS/DEVICE...", "end anybody's claim on a device", (*program).release},
 		{"completion", "bash|zsh|fish", "print what a shell needs to complete commands", (*program).completion},
 	}
 }

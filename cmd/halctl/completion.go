@@ -69,7 +69,7 @@ _halctl() {
 	1)
 		case "${typed[$at]}" in
 @CASES@		list) choices="@CLASSES@" ;;
-		describe) choices="$("${typed[0]}" ${address:+-a "$address"} list 2>/dev/null | awk 'NR > 1 { print $1 "/" $2 }')" ;;
+		describe | claim | release) choices="$("${typed[0]}" ${address:+-a "$address"} list 2>/dev/null | awk 'NR > 1 { print $1 "/" $2 }')" ;;
 		completion) choices="bash zsh fish" ;;
 		esac
 		;;
@@ -100,7 +100,7 @@ func fishCompletion() string {
 	var b strings.Builder
 	b.WriteString("# Completion of halctl.\ncomplete -c halctl -f\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "complete -c halctl -n __fish_use_subcommand -a %s -d '%s'\n", c.name, c.doc)
+		fmt.Fprintf(&b, "complete -c halctl -n __fish_use_subcommand -a %s -d '%s'\n", c.name, strings.ReplaceAll(c.doc, "'", `\'`))
 	}
 	for _, class := range classes {
 		fmt.Fprintf(&b, "complete -c halctl -n __fish_use_subcommand -a %s\n", class)

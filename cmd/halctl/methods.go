@@ -21,7 +21,7 @@ func deviceMethods() []*hal.Method {
 	}
 	var out []*hal.Method
 	for _, m := range cat.Methods() {
-		if m.Device != "" {
+		if m.Device != "" && m.Class != "Board" { // which has commands of its own
 			out = append(out, m)
 		}
 	}

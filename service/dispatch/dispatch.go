@@ -25,6 +25,8 @@ type Peer interface {
 	Holder() hal.Holder
 	// ReplyLimit is the longest reply that can be sent, in bytes.
 	ReplyLimit() int
+	// Blocked refuses a call that would change a device which somebody else has for itself.
+	Blocked(call *hal.Call) error
 	// MayPass refuses a call whose reply would have descriptors, where too many were passed and not received yet.
 	MayPass() error
 	// Attach hands over the descriptors that ride the reply which Serve returns, or which Finish is called with, next.
@@ -102,6 +104,9 @@ func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
 func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
 	m := call.Method
 	bus, err := permitted.Bus()
+	if err == nil && m.Verb != hal.Observe {
+		err = p.Blocked(call)
+	}
 	if err == nil && m.PassesFiles {
 		err = p.MayPass()
 	}

@@ -39,6 +39,11 @@ func (s *Snapshot) MayTouch(class, id string) bool {
 	return false
 }
 
+// MayCall reports whether any grant covers a method for a device, named as the method names it, whatever the other parameters are.
+func (s *Snapshot) MayCall(m *hal.Method, device string) bool {
+	return s.policy.knows(m) && s.view.covers.has(m.Index) && s.view.of(m).covers(device)
+}
+
 // peer names the caller in refusals.
 func (s *Snapshot) peer() string { return "uid " + strconv.FormatUint(uint64(s.uid), 10) }
 

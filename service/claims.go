@@ -1,0 +1,207 @@
+package service
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/claim"
+)
+
+// anyDevice finds devices of all classes by Class/ID, as the methods of Board name them.
+type anyDevice struct{ server *Server }
+
+// boardDevice is a device of any class, called Class/ID. What is done with it is never done on a worker by its caller.
+type boardDevice struct{ claim.Device }
+
+// ID is Class/ID.
+func (d boardDevice) ID() string { return d.Name() }
+
+// Bus is "": the book of claims goes to the device's worker itself.
+func (boardDevice) Bus() string { return "" }
+
+// Param names one device.
+func (anyDevice) Param() string { return "device" }
+
+// Class is that of the interface.
+func (anyDevice) Class() string { return "Board" }
+
+// Find finds a device.
+func (a anyDevice) Find(name []byte) (boardDevice, bool) {
+	class, id, _ := strings.Cut(string(name), "/")
+	i := a.server.catalog.Class(class)
+	if i == nil || i.Devices == nil {
+		return boardDevice{}, false
+	}
+	d := find(i.Devices, id)
+	return boardDevice{claim.Device{Device: d, Class: class}}, d != nil
+}
+
+// find looks for a device among those of a class, which are in the order of their IDs.
+func find(all hal.Inventory, id string) hal.Device {
+	at := sort.Search(all.Len(), func(i int) bool { return all.At(i).ID() >= id })
+	if at < all.Len() && all.At(at).ID() == id {
+		return all.At(at)
+	}
+	return nil
+}
+
+// Missing is the refusal for a name that no device has.
+func (a anyDevice) Missing(name string) hal.Refusal {
+	class, id, _ := strings.Cut(name, "/")
+	if i := a.server.catalog.Class(class); i != nil && i.Devices != nil {
+		return i.Devices.Missing(id)
+	}
+	return hal.MissingDevice(class, id)
+}
+
+// claimMethods are those methods of Board that are about holding devices.
+func (s *Server) claimMethods() []*hal.Method {
+	all := anyDevice{s}
+	take := hal.OnManyLater(all, hal.Control, "Claim", "Takes devices, all or none, so that until Release or the end of the connection nobody else changes them. Others may go on to read and to watch them. "+
+		"What board.toml says about on-release happens at the end, whatever ends it. Claiming what one has already does no harm.\nBusy where somebody else has one of them.", s.claim)
+	drop := hal.OnManyLater(all, hal.Control, "Release", "Lets devices go that the same connection has claimed. It answers once they are in their on-release state. What the connection has not claimed is left alone.", s.release)
+	take.NeedsConnection, drop.NeedsConnection = true, true
+	s.claimMethod = take
+	return []*hal.Method{
+		take, drop,
+		hal.Plain(hal.Observe, "Holders", "Lists the devices that somebody has for itself, of those that the caller's grants cover.", s.holders),
+		hal.Later(hal.Administer, "ForceRelease", "Ends somebody's claim on a device, which goes to its on-release state. It answers then, also where nobody had it.", s.forceRelease),
+	}
+}
+
+// afterwards calls done once the loop comes round, as a method that is answered later has to.
+func (s *Server) afterwards(done func(error)) func(error) {
+	return func(err error) { s.loop.Post(func() { done(err) }) }
+}
+
+func (s *Server) claim(devices []boardDevice, h hal.Holder, _, _ *hal.None, done func(error)) {
+	list := make([]claim.Device, len(devices))
+	for i, d := range devices {
+		list[i] = d.Device
+	}
+	done = s.afterwards(done)
+	s.claims.Take(h.(*conn), list, func(err error) {
+		if taken, ok := err.(*claim.Taken); ok {
+			err = callerOf(h).busy(taken.By)
+		}
+		done(err)
+	})
+}
+
+func (s *Server) release(devices []boardDevice, h hal.Holder, _, _ *hal.None, done func(error)) {
+	names := make([]string, len(devices))
+	for i, d := range devices {
+		names[i] = d.Name()
+	}
+	done = s.afterwards(done)
+	s.claims.Drop(h.(*conn), names, func() { done(nil) })
+}
+
+func (s *Server) forceRelease(_ hal.Holder, in *deviceIn, _ *hal.None, done func(error)) {
+	done = s.afterwards(done)
+	all := anyDevice{s}
+	if _, there := all.Find([]byte(in.device)); !there {
+		done(all.Missing(in.device))
+		return
+	}
+	held := s.claims.Of(in.device)
+	if held == nil {
+		done(nil)
+		return
+	}
+	s.log.Warn("a claim was ended by an administrator", "device", in.device, "uid", held.Holder.UID())
+	s.claims.Free(held, func() { done(nil) })
+}
+
+// UID is whose connection it is.
+func (c *conn) UID() uint32 { return c.cred.UID }
+
+// Blocked refuses a change of what somebody else has for itself.
+func (c *conn) Blocked(call *hal.Call) error { return c.blocked(c, call) }
+
+// Blocked refuses a change of what somebody has for itself: a datagram holds nothing.
+func (c *datagram) Blocked(call *hal.Call) error { return c.blocked(c, call) }
+
+func (c *caller) blocked(h hal.Holder, call *hal.Call) error {
+	for i := range call.Devices() {
+		if held := c.server.claims.Blocker(h, call.Method.Class, call.DeviceID(i)); held != nil {
+			return c.busy(held)
+		}
+	}
+	return nil
+}
+
+// busy is the refusal for a device that somebody else has. The caller may use the device, and so may know who keeps it from that.
+func (c *caller) busy(held *claim.Hold) error {
+	return hal.BusyDevice(held.Device.Class, held.Device.ID(), holderName(held))
+}
+
+func holderName(held *claim.Hold) string { return fmt.Sprintf("uid %d", held.Holder.UID()) }
+
+// holder is one device that is held.
+type holder struct {
+	device   string
+	uid, pid int64
+	own      bool
+}
+
+func (p *holder) Fields(f *hal.Fields) {
+	f.Text("device", &p.device, "Class and ID: Gpio/relay-pump.")
+	f.Int("uid", &p.uid, hal.Unitless, "Whose connection has it.")
+	f.Int("pid", &p.pid, hal.Unitless, "The process that connected, which may have ended since.")
+	f.Bool("own", &p.own, "Whether it is the caller's own connection.")
+}
+
+// holdersOut is a page of them.
+type holdersOut struct {
+	holders []holder
+	next    hal.Opt[string]
+}
+
+func (p *holdersOut) Fields(f *hal.Fields) {
+	hal.Each(f, "holders", &p.holders, 0, maxListed, "What is held, by class and ID.")
+	f.OptText("next", &p.next, "There are more: call again with this as after.")
+}
+
+// afterDevice asks for a page.
+type afterDevice struct{ after hal.Opt[string] }
+
+func (p *afterDevice) Fields(f *hal.Fields) {
+	f.OptText("after", &p.after, "Go on behind this device: next of the reply before.")
+}
+
+func (s *Server) holders(h hal.Holder, in *afterDevice, out *holdersOut) error {
+	rights := callerOf(h).rights()
+	all := s.claims.All()
+	sort.Slice(all, func(i, j int) bool { return all[i].Device.Name() < all[j].Device.Name() })
+	for _, held := range all {
+		d := held.Device
+		if in.after.Set && d.Name() <= in.after.Value || !rights.MayTouch(d.Class, d.ID()) {
+			continue
+		}
+		if len(out.holders) == maxListed {
+			out.next = hal.Some(out.holders[maxListed-1].device)
+			return nil
+		}
+		out.holders = append(out.holders, holder{d.Name(), int64(held.Holder.UID()), int64(held.Holder.(*conn).cred.PID), held.Holder == h})
+	}
+	return nil
+}
+
+// recheckClaims ends the claims that the policy in force does not permit any more.
+func (s *Server) recheckClaims() {
+	for _, held := range s.claims.All() {
+		c := held.Holder.(*conn)
+		if !c.rights().MayCall(s.claimMethod, held.Device.Name()) {
+			s.log.Info("a claim ends: the policy does not permit it any more", "device", held.Device.Name(), c.subject())
+			s.claims.Free(held, func() {})
+		}
+	}
+}
+
+// claimChanged is called when a device is held, and when it is free again.
+func (s *Server) claimChanged(held *claim.Hold, taken bool) {
+	s.log.Debug("claim", "device", held.Device.Name(), "uid", held.Holder.UID(), "held", taken)
+}
