@@ -55,6 +55,20 @@ type Env struct {
 	FirstStart bool
 	// State outlives the daemon; nil where nothing does.
 	State State
+	// Keeper keeps descriptors over a restart; nil where nothing does.
+	Keeper Keeper
+}
+
+// Keeper keeps descriptors over a restart of the daemon, each under a name and with a short record of what it is. Any goroutine may use it. It may wait for the service manager, but in Note.
+type Keeper interface {
+	// Take gives what the process before kept under a name. The descriptor is the caller's from then on, and goes on to be kept. What nobody has taken when the daemon is started is closed.
+	Take(name string) (fd int, record []byte, ok bool)
+	// Keep keeps a descriptor, which stays the caller's. When it returns nil, it outlives the process.
+	Keep(name string, fd int, record []byte) error
+	// Note replaces the record of what is kept.
+	Note(name string, record []byte) error
+	// Drop keeps it no longer.
+	Drop(name string)
 }
 
 // State keeps small files over restarts of the daemon and of the machine. Saving may wait for a disk, so what runs on the loop saves by Loop.Submit.
