@@ -22,6 +22,7 @@ import (
 	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/dispatch"
 	"github.com/halberd-io/halberd/service/frame"
+	"github.com/halberd-io/halberd/service/keep"
 	"github.com/halberd-io/halberd/service/listen"
 	"github.com/halberd-io/halberd/service/loop"
 	"github.com/halberd-io/halberd/service/peer"
@@ -41,6 +42,8 @@ type Config struct {
 	FirstStart bool
 	// State outlives the daemon; nil where nothing does.
 	State hal.State
+	// Keeper keeps descriptors over a restart; nil where nothing does.
+	Keeper *keep.Store
 	// Policy reads the policy files, at the start and at each reload.
 	Policy func(*hal.Catalog) (*config.PolicyFiles, error)
 	// BoardChanged tells whether board.toml is another one than at the start, for Status. May be nil.
@@ -132,6 +135,7 @@ func (s *Server) open() error {
 	if err := s.openClasses(); err != nil {
 		return err
 	}
+	s.sweep()
 	if err := s.fillCatalog(); err != nil {
 		return err
 	}
@@ -146,7 +150,7 @@ func (s *Server) open() error {
 // openClasses opens every class with its part of board.toml.
 func (s *Server) openClasses() error {
 	for _, d := range s.config.Drivers {
-		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State}
+		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State, Keeper: s.keeper()}
 		for _, t := range d.Tables {
 			env.Entries = append(env.Entries, s.config.Entries[t.Name]...)
 		}
@@ -157,6 +161,24 @@ func (s *Server) openClasses() error {
 		s.classes = append(s.classes, class)
 	}
 	return nil
+}
+
+// sweep lets go of what the process before had, and board.toml has no more: it goes to the state that its hardware gives it.
+func (s *Server) sweep() {
+	if s.config.Keeper == nil {
+		return
+	}
+	for _, name := range s.config.Keeper.Sweep() {
+		s.log.Warn("what was kept over the restart is not declared any more, and is let go", "name", name)
+	}
+}
+
+// keeper is nil as an interface where nothing is kept.
+func (s *Server) keeper() hal.Keeper {
+	if s.config.Keeper == nil {
+		return nil
+	}
+	return s.config.Keeper
 }
 
 func (s *Server) fillCatalog() error {

@@ -44,9 +44,13 @@ func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	c.Sockets, _, err = activate.Sockets(activate.Options{SocketFDs: f.sockets, Listen: addresses(f), Log: log})
+	var inherited inheritance
+	c.Sockets, _, err = activate.Sockets(activate.Options{SocketFDs: f.sockets, Listen: addresses(f), Log: log, Stored: inherited.take})
 	if err != nil {
 		return nil, err
+	}
+	if !f.sim { // what is simulated ends with the process
+		c.Keeper = inherited.open(log)
 	}
 	s, err := service.New(c)
 	if err != nil {

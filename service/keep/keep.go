@@ -50,28 +50,31 @@ type entry struct {
 // errFull is returned where there is no room for another name.
 var errFull = errors.New("cannot keep any more descriptors")
 
-// Open makes a store of what was inherited, whose descriptors become its own. What contradicts itself in it is closed; the error then says so, and the store is good all the same. Without a
-// store it gives nil, and the error says why.
+// Open makes a store of what was inherited, whose descriptors become its own. What contradicts itself in it is closed; the error then says so, and the store is good all the same. It does not
+// wait for the manager, which gets a journal when something is kept for the first time.
 func Open(inherited []Inherited, m Manager) (*Store, error) {
-	s := &Store{manager: m, entries: map[string]*entry{}}
+	s := &Store{manager: m, journal: journal{-1}, entries: map[string]*entry{}}
 	byName := map[string][]int{}
 	for _, one := range inherited {
 		byName[one.Name] = append(byName[one.Name], one.FD)
 	}
 	doubt := s.openJournal(byName)
 	if s.journal.fd < 0 {
-		closeAll(byName)
-		return nil, doubt
+		for n := range maxEntries {
+			s.free = append(s.free, n)
+		}
 	}
 	return s, errors.Join(doubt, s.match(byName))
 }
 
-// openJournal reads the journal that was inherited, or makes a new one.
+// openJournal reads the journal that was inherited.
 func (s *Store) openJournal(byName map[string][]int) (doubt error) {
 	fds := byName[journalName]
 	delete(byName, journalName)
 	if len(fds) == 1 {
-		if s.journal, doubt = openJournal(fds[0]); doubt == nil {
+		var j journal
+		if j, doubt = openJournal(fds[0]); doubt == nil {
+			s.journal = j
 			s.read()
 			return nil
 		}
@@ -82,18 +85,24 @@ func (s *Store) openJournal(byName map[string][]int) (doubt error) {
 		_ = s.manager.Unstore(journalName)
 		closeAll(map[string][]int{journalName: fds})
 	}
+	return doubt
+}
+
+// begin makes a journal where there is none, and has the manager keep it.
+func (s *Store) begin() error {
+	if s.journal.fd >= 0 {
+		return nil
+	}
 	j, err := newJournal()
-	if err == nil {
-		if err = s.manager.Store(journalName, j.fd); err != nil {
-			unix.Close(j.fd)
-			j.fd = -1
-		}
+	if err != nil {
+		return err
+	}
+	if err := s.manager.Store(journalName, j.fd); err != nil {
+		unix.Close(j.fd)
+		return err
 	}
 	s.journal = j
-	for n := range maxEntries {
-		s.free = append(s.free, n)
-	}
-	return errors.Join(doubt, err)
+	return nil
 }
 
 // read takes in what the journal says.
@@ -169,6 +178,9 @@ func (s *Store) Keep(name string, fd int, record []byte) error {
 	defer s.mu.Unlock()
 	if len(name) > maxName || len(record) > maxRecord {
 		return fmt.Errorf("cannot keep %s: its name or its record is too long", name)
+	}
+	if err := s.begin(); err != nil {
+		return err
 	}
 	s.drop(name)
 	if len(s.free) == 0 {
