@@ -111,12 +111,12 @@ func (s *Server) forceRelease(_ hal.Holder, in *deviceIn, _ *hal.None, done func
 		done(nil)
 		return
 	}
-	s.log.Warn("a claim was ended by an administrator", "device", in.device, "uid", held.Holder.UID())
+	s.log.Warn("a claim was ended by an administrator", "device", in.device, "uid", held.UID)
 	s.claims.Free(held, func() { done(nil) })
 }
 
-// UID is whose connection it is.
-func (c *conn) UID() uint32 { return c.cred.UID }
+// UID is whose connection or datagram it is.
+func (c *caller) UID() uint32 { return c.cred.UID }
 
 // Blocked refuses a change of what somebody else has for itself.
 func (c *conn) Blocked(call *hal.Call) error { return c.blocked(c, call) }
@@ -124,7 +124,7 @@ func (c *conn) Blocked(call *hal.Call) error { return c.blocked(c, call) }
 // Blocked refuses a change of what somebody has for itself: a datagram holds nothing.
 func (c *datagram) Blocked(call *hal.Call) error { return c.blocked(c, call) }
 
-func (c *caller) blocked(h hal.Holder, call *hal.Call) error {
+func (c *caller) blocked(h claim.Holder, call *hal.Call) error {
 	for i := range call.Devices() {
 		if held := c.server.claims.Blocker(h, call.Method.Class, call.DeviceID(i)); held != nil {
 			return c.busy(held)
@@ -138,20 +138,29 @@ func (c *caller) busy(held *claim.Hold) error {
 	return hal.BusyDevice(held.Device.Class, held.Device.ID(), holderName(held))
 }
 
-func holderName(held *claim.Hold) string { return fmt.Sprintf("uid %d", held.Holder.UID()) }
+func holderName(held *claim.Hold) string { return fmt.Sprintf("uid %d", held.UID) }
 
 // holder is one device that is held.
 type holder struct {
-	device   string
-	uid, pid int64
-	own      bool
+	device string
+	uid    int64
+	pid    hal.Opt[int64]
+	own    bool
 }
 
 func (p *holder) Fields(f *hal.Fields) {
 	f.Text("device", &p.device, "Class and ID: Gpio/relay-pump.")
 	f.Int("uid", &p.uid, hal.Unitless, "Whose connection has it.")
-	f.Int("pid", &p.pid, hal.Unitless, "The process that connected, which may have ended since.")
+	f.OptInt("pid", &p.pid, hal.Unitless, "The process that connected, which may have ended since. Not there for a claim that waits for its uid after a restart of the daemon.")
 	f.Bool("own", &p.own, "Whether it is the caller's own connection.")
+}
+
+func holderOf(held *claim.Hold, asks hal.Holder) holder {
+	out := holder{device: held.Device.Name(), uid: int64(held.UID), own: held.Holder == asks}
+	if c, ok := held.Holder.(*conn); ok {
+		out.pid = hal.Some(int64(c.cred.PID))
+	}
+	return out
 }
 
 // holdersOut is a page of them.
@@ -185,7 +194,7 @@ func (s *Server) holders(h hal.Holder, in *afterDevice, out *holdersOut) error {
 			out.next = hal.Some(out.holders[maxListed-1].device)
 			return nil
 		}
-		out.holders = append(out.holders, holder{d.Name(), int64(held.Holder.UID()), int64(held.Holder.(*conn).cred.PID), held.Holder == h})
+		out.holders = append(out.holders, holderOf(held, h))
 	}
 	return nil
 }
@@ -193,15 +202,27 @@ func (s *Server) holders(h hal.Holder, in *afterDevice, out *holdersOut) error {
 // recheckClaims ends the claims that the policy in force does not permit any more.
 func (s *Server) recheckClaims() {
 	for _, held := range s.claims.All() {
-		c := held.Holder.(*conn)
-		if !c.rights().MayCall(s.claimMethod, held.Device.Name()) {
+		c, _ := held.Holder.(*conn)
+		if c != nil && !c.rights().MayCall(s.claimMethod, held.Device.Name()) {
 			s.log.Info("a claim ends: the policy does not permit it any more", "device", held.Device.Name(), c.subject())
 			s.claims.Free(held, func() {})
 		}
 	}
 }
 
+// restoreClaims holds the devices that were claimed when the daemon was restarted for those who claimed them.
+func (s *Server) restoreClaims() {
+	for _, i := range s.catalog.Interfaces() {
+		if i.Devices == nil {
+			continue
+		}
+		for at := range i.Devices.Len() {
+			s.claims.Restore(claim.Device{Device: i.Devices.At(at), Class: i.Class}, s.config.Limits.Reclaim)
+		}
+	}
+}
+
 // claimChanged is called when a device is held, and when it is free again.
 func (s *Server) claimChanged(held *claim.Hold, taken bool) {
-	s.log.Debug("claim", "device", held.Device.Name(), "uid", held.Holder.UID(), "held", taken)
+	s.log.Debug("claim", "device", held.Device.Name(), "uid", held.UID, "held", taken)
 }

@@ -113,7 +113,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
 		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
-	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.claimChanged)
+	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
 	if err := s.open(); err != nil {
 		s.closeClasses()
@@ -135,10 +135,11 @@ func (s *Server) open() error {
 	if err := s.openClasses(); err != nil {
 		return err
 	}
-	s.sweep()
 	if err := s.fillCatalog(); err != nil {
 		return err
 	}
+	s.restoreClaims()
+	s.sweep()
 	if err := s.load(); err != nil {
 		return err
 	}

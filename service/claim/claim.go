@@ -11,7 +11,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 )
 
-// Holder is a connection that can hold devices.
+// Holder is a connection that can hold devices. For Blocker it may be a datagram, too.
 type Holder interface {
 	hal.Holder
 	UID() uint32
@@ -29,7 +29,8 @@ func (d Device) Name() string { return d.Class + "/" + d.ID() }
 // Hold is one device that is held.
 type Hold struct {
 	Device Device
-	Holder Holder
+	Holder Holder // nil for what a connection held that was lost with the process before
+	UID    uint32
 	Since  time.Time
 
 	release func() error // nil where nothing is to be done
@@ -44,6 +45,7 @@ type Book struct {
 	log     *slog.Logger
 	limit   int // devices a uid may hold
 	changed func(h *Hold, held bool)
+	keeper  hal.Keeper // nil where nothing outlives the process
 
 	holds   map[string]*Hold // by Class/ID
 	holders map[Holder]func()
@@ -52,17 +54,22 @@ type Book struct {
 }
 
 // New makes an empty book. A uid may hold limit devices; changed is called when a device is held, and when it is free again.
-func New(loop hal.Loop, log *slog.Logger, limit int, changed func(h *Hold, held bool)) *Book {
-	return &Book{loop: loop, log: log, limit: limit, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, perUID: map[uint32]int{}}
+func New(loop hal.Loop, log *slog.Logger, limit int, keeper hal.Keeper, changed func(h *Hold, held bool)) *Book {
+	return &Book{loop: loop, log: log, limit: limit, keeper: keeper, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, perUID: map[uint32]int{}}
 }
 
 // Blocker is the hold that keeps somebody from changing a device, or nil. A device that is on its way to its on-release state is nobody's.
-func (b *Book) Blocker(h hal.Holder, class, id string) *Hold {
+func (b *Book) Blocker(h Holder, class, id string) *Hold {
 	if len(b.holds) == 0 {
 		return nil
 	}
 	held := b.holds[class+"/"+id]
-	if held == nil || held.Holder == h && !held.ending {
+	switch {
+	case held == nil:
+		return nil
+	case held.ending:
+		return held
+	case held.Holder == h, held.Holder == nil && held.UID == h.UID():
 		return nil
 	}
 	return held
@@ -83,18 +90,24 @@ func (b *Book) Of(name string) *Hold { return b.holds[name] }
 // Take gives devices to a holder, all or none, and answers once they are its. What it has already it keeps.
 func (b *Book) Take(h Holder, devices []Device, done func(error)) {
 	var wanted []Device
+	var lost []*Hold
 	for _, d := range devices {
 		if other := b.Blocker(h, d.Class, d.ID()); other != nil {
 			done(&Taken{other})
 			return
 		}
-		if b.holds[d.Name()] == nil {
+		if held := b.holds[d.Name()]; held == nil {
 			wanted = append(wanted, d)
+		} else if held.Holder == nil {
+			lost = append(lost, held)
 		}
 	}
 	if b.perUID[h.UID()]+len(wanted) > b.limit {
 		done(&hal.LimitExceeded{Limit: "claimed-devices-per-uid", Maximum: int64(b.limit)})
 		return
+	}
+	for _, held := range lost {
+		b.adopt(h, held)
 	}
 	t := &taking{book: b, done: done, left: len(wanted)}
 	for _, d := range wanted {
@@ -113,13 +126,18 @@ type Taken struct{ By *Hold }
 func (e *Taken) Error() string { return e.By.Device.Name() + " is held by somebody else" }
 
 func (b *Book) add(h Holder, d Device) *Hold {
-	held := &Hold{Device: d, Holder: h, Since: time.Now()}
+	held := &Hold{Device: d, Holder: h, UID: h.UID(), Since: time.Now()}
 	b.holds[d.Name()] = held
-	b.perUID[h.UID()]++
+	b.perUID[held.UID]++
+	b.follow(h)
+	return held
+}
+
+// follow ends what a holder has when it ends.
+func (b *Book) follow(h Holder) {
 	if b.holders[h] == nil {
 		b.holders[h] = h.Ended(func() { b.End(h) })
 	}
-	return held
 }
 
 // taking is one Take on its way: each device tells what brings it to its on-release state.
@@ -182,6 +200,7 @@ func (t *taking) settle() {
 		case t.err != nil:
 			t.book.forget(held)
 		default:
+			t.book.remember(held)
 			t.book.changed(held, true)
 		}
 	}
@@ -276,8 +295,10 @@ func (b *Book) free(held *Hold) {
 
 func (b *Book) forget(held *Hold) {
 	delete(b.holds, held.Device.Name())
-	uid := held.Holder.UID()
-	if b.perUID[uid]--; b.perUID[uid] == 0 {
-		delete(b.perUID, uid)
+	if b.perUID[held.UID]--; b.perUID[held.UID] == 0 {
+		delete(b.perUID, held.UID)
+	}
+	if b.keeper != nil {
+		b.keeper.Drop(kept(held.Device.Name()))
 	}
 }
