@@ -4,6 +4,7 @@ package boottest
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -106,8 +107,8 @@ func TestSensorOfIIO(t *testing.T) {
 	raw, scale := number(t, folder+"/in_voltage0_raw"), number(t, folder+"/in_voltage0_scale")
 	offset := number(t, folder+"/in_voltage0_offset")
 	got := sensor(t, app, "converter/voltage0")
-	if want := (raw + offset) * scale; got < want-1 || got > want*1000+1000 {
-		t.Errorf("the voltage is %v, and sysfs says (%v + %v) × %v mV", got, raw, offset, scale)
+	if want := math.Round((raw + offset) * scale * 1000); got != want {
+		t.Errorf("the voltage is %v µV, and sysfs says (%v + %v) × %v mV", got, raw, offset, scale)
 	}
 }
 
@@ -118,10 +119,7 @@ func TestSensorOfPowerSupply(t *testing.T) {
 	if !strings.Contains(list, "test_battery/in0") {
 		t.Fatalf("the battery's voltage is not listed:\n%s", list)
 	}
-	eventually(t, "the voltage is 4100 mV", func() bool {
-		got := sensor(t, 0, "test_battery/in0")
-		return got == 4100 || got == 4100000
-	})
+	eventually(t, "the voltage is 4,100,000 µV", func() bool { return sensor(t, 0, "test_battery/in0") == 4100000 })
 }
 
 // TestSensorOfFan: the speed of gpio-fan follows its lines.

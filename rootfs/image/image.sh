@@ -35,8 +35,12 @@ make_image() {
 	name=$1
 	enter "$name"
 	set_machine
+	[ -e "build/image/$name/disk" ] || echo "making an image of $name: some minutes the first time, with 320 MB of packages" >&2
+	echo "looking up the packages of the kernel for $name" >&2
 	linux=$(rootfs/image/kernel.sh "$name")
+	echo "looking up the packages of the system for $name" >&2
 	tree=$(rootfs/image/tree.sh "$name")
+	echo "putting the image of $name together" >&2
 	cross/build.sh host "$name"
 	mkdir -p "build/image/$name"
 	cp "$linux/vmlinuz" "$work/"
