@@ -77,7 +77,7 @@ func usageOf(m *hal.Method) string {
 		case f.Optional:
 			parts = append(parts, "[--"+commandName(f.Name)+" "+placeholder(f)+"]")
 		case f.Kind == hal.Texts || f.Kind == hal.Ints:
-			parts = append(parts, strings.TrimSuffix(name, "S")+"...")
+			parts = append(parts, singular(name)+"...")
 		case f.Kind == hal.IntMap:
 			parts = append(parts, "NAME=VALUE...")
 		default:
@@ -85,6 +85,14 @@ func usageOf(m *hal.Method) string {
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// singular names one of what a parameter names several of: SUPPLIES are of SUPPLY.
+func singular(name string) string {
+	if stem, ok := strings.CutSuffix(name, "IES"); ok {
+		return stem + "Y"
+	}
+	return strings.TrimSuffix(name, "S")
 }
 
 func placeholder(f hal.Field) string {
