@@ -12,6 +12,14 @@ const (
 	Microseconds Unit = "µs"
 	Milliseconds Unit = "ms"
 	Seconds      Unit = "s"
+
+	MicroVolts       Unit = "µV"
+	MicroAmperes     Unit = "µA"
+	MicroWatts       Unit = "µW"
+	MicroAmpereHours Unit = "µAh"
+	MicroWattHours   Unit = "µWh"
+	MilliCelsius     Unit = "m°C"
+	Percent          Unit = "%"
 )
 
 // Kind is the type of a field.

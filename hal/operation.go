@@ -3,6 +3,7 @@ package hal
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/halberd-io/halberd/hal/wire"
 )
@@ -88,7 +89,15 @@ type targets[D Device] struct {
 }
 
 func targetsOf[D Device](set Finder[D]) targets[D] {
-	return targets[D]{set: set, name: set.Param() + "s"}
+	return targets[D]{set: set, name: plural(set.Param())}
+}
+
+// plural names the parameter for several of what a parameter names: leds, supplies.
+func plural(param string) string {
+	if stem, ok := strings.CutSuffix(param, "y"); ok && stem != "" && !strings.ContainsAny(stem[len(stem)-1:], "aeiou") {
+		return stem + "ies"
+	}
+	return param + "s"
 }
 
 func (t *targets[D]) visit(f *Fields) {

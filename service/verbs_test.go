@@ -41,6 +41,9 @@ io.halberd.Led.Blink control
 io.halberd.Led.SetTrigger configure
 io.halberd.Led.SetColor control
 io.halberd.Led.Watch observe
+io.halberd.Battery.Get observe
+io.halberd.Battery.SetChargeLimits configure
+io.halberd.Battery.Watch observe
 io.halberd.Sensor.Get observe
 io.halberd.Sensor.Watch observe
 `

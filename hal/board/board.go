@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/sensor"
@@ -17,6 +18,7 @@ func Drivers() []hal.Driver {
 		gpio.Driver(),
 		led.Driver(),
 		sensor.Driver(),
+		battery.Driver(),
 	}
 }
 

@@ -20,6 +20,8 @@ var suffixes = []struct {
 	unit hal.Unit
 }{
 	{"NSec", hal.Nanoseconds}, {"USec", hal.Microseconds}, {"MSec", hal.Milliseconds}, {"Sec", hal.Seconds},
+	{"MicroAh", hal.MicroAmpereHours}, {"MicroWh", hal.MicroWattHours}, {"MicroV", hal.MicroVolts}, {"MicroA", hal.MicroAmperes}, {"MicroW", hal.MicroWatts},
+	{"MilliC", hal.MilliCelsius}, {"Percent", hal.Percent},
 }
 
 // unnamed are the units that no name has to end in: a count of bytes is a length, and the last is that of another parameter.

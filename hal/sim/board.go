@@ -27,6 +27,10 @@ func (k *Kernel) furnish() {
 	k.AddHwmon(Sensor{Attributes: map[string]string{
 		"name": "sim_supply", "in1_input": "12000", "in1_label": "supply", "in1_min": "10800", "in1_max": "13200", "in1_alarm": "0",
 	}})
+	k.AddSupply(Supply{Name: "main", ChargeLimits: true, Properties: map[string]string{
+		"TYPE": "Battery", "STATUS": "Discharging", "PRESENT": "1", "TECHNOLOGY": "Li-ion", "HEALTH": "Good", "CAPACITY": "87", "VOLTAGE_NOW": "3912000",
+		"CURRENT_NOW": "-412000", "CHARGE_NOW": "2610000", "CHARGE_FULL": "3000000", "TEMP": "298", "CYCLE_COUNT": "31",
+	}})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 }

@@ -1,0 +1,204 @@
+package battery
+
+import (
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
+)
+
+// Driver joins the class to the board.
+func Driver() hal.Driver {
+	return hal.Driver{
+		Class:  class,
+		Tables: []hal.Table{hal.NewTable[entry]("battery", "A battery or charger of /sys/class/power_supply.")},
+		Open:   Open,
+	}
+}
+
+// entry is a [battery.ID] of board.toml.
+type entry struct{ Name string }
+
+func (e *entry) Fields(f *hal.Fields) {
+	f.Text("name", &e.Name, "The kernel's name for the supply, in /sys/class/power_supply.")
+}
+
+// Place is the supply that the entry is about.
+func (e *entry) Place() string { return e.Name }
+
+// Check finds what contradicts itself.
+func (e *entry) Check() error { return sysfs.CheckName(e.Name) }
+
+// Open finds the supplies.
+func Open(env *hal.Env) (*hal.Class, error) {
+	r := newRoster(env)
+	if err := r.Begin(); err != nil {
+		return nil, err
+	}
+	return &hal.Class{
+		Name: class, Doc: "Batteries and chargers.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
+		Subsystems: []string{"power_supply"}, Rescan: r.Rescan,
+	}, nil
+}
+
+func methods(supplies *hal.Set[*Supply]) []*hal.Method {
+	return []*hal.Method{
+		hal.On(supplies, hal.Observe, "Get", "Reads all that a supply says. What its hardware does not have, or does not know at the moment, is left out.", (*Supply).get),
+		hal.On(supplies, hal.Configure, "SetChargeLimits", "Sets at which charge a battery begins to be charged, and at which that ends. One that is left out stays as it is. "+
+			"They are written in an order in which the start is never above the end; where the second step fails, the first one holds.\n"+
+			"NotSupported{charge_limits} for a supply without them, and OutOfRange for a start that is not below the end.", (*Supply).setLimits),
+		hal.Follow(supplies, hal.Observe, "Watch", "Reports a supply when its status, capacity, health, online or present changed, within 2 s. Other values come with these, and no change of theirs is reported.", (*Supply).getEvent, (*Supply).startWatch),
+	}
+}
+
+var kinds = []string{"unknown", "battery", "ups", "mains", "usb", "wireless", "other"}
+
+// state is what a supply says.
+type state struct {
+	kind                                     string
+	status, health, technology               hal.Opt[string]
+	online, present                          hal.Opt[bool]
+	capacity, voltage, current, power        hal.Opt[int64]
+	charge, chargeFull, energy, energyFull   hal.Opt[int64]
+	temperature, toEmpty, toFull, inputLimit hal.Opt[int64]
+	cycles                                   hal.Opt[int64]
+}
+
+// same reports whether a state is no news.
+func (s state) same(now state) bool {
+	return s.status == now.status && s.capacity == now.capacity && s.health == now.health && s.online == now.online && s.present == now.present
+}
+
+// Fields declares what a supply says, for Get and for Watch.
+func (s *state) Fields(f *hal.Fields) {
+	f.Enum("type", &s.kind, kinds, "What the supply is; other for what has no word here.")
+	f.OptEnum("status", &s.status, statuses, "What a battery does.")
+	f.OptIntIn("capacityPercent", &s.capacity, 0, 100, hal.Percent, "How full it is.")
+	f.OptInt("voltageMicroV", &s.voltage, hal.MicroVolts, "The voltage now.")
+	f.OptInt("currentMicroA", &s.current, hal.MicroAmperes, "The current now. Its sign is the driver's: most have it below 0 while the battery is discharged.")
+	f.OptInt("powerMicroW", &s.power, hal.MicroWatts, "The power now.")
+	f.OptInt("chargeMicroAh", &s.charge, hal.MicroAmpereHours, "The charge now.")
+	f.OptInt("chargeFullMicroAh", &s.chargeFull, hal.MicroAmpereHours, "The charge of a full battery, as it is today.")
+	f.OptInt("energyMicroWh", &s.energy, hal.MicroWattHours, "The energy now.")
+	f.OptInt("energyFullMicroWh", &s.energyFull, hal.MicroWattHours, "The energy of a full battery, as it is today.")
+	f.OptInt("temperatureMilliC", &s.temperature, hal.MilliCelsius, "The temperature, in steps of a tenth of a degree.")
+	f.OptInt("toEmptySec", &s.toEmpty, hal.Seconds, "How long the battery lasts, as the hardware guesses.")
+	f.OptInt("toFullSec", &s.toFull, hal.Seconds, "How long until it is full, as the hardware guesses.")
+	f.OptInt("inputLimitMicroA", &s.inputLimit, hal.MicroAmperes, "The most that a charger takes.")
+	f.OptInt("cycles", &s.cycles, hal.Unitless, "How often it was charged.")
+	f.OptBool("online", &s.online, "Whether a charger supplies power.")
+	f.OptBool("present", &s.present, "Whether a battery is in its place.")
+	f.OptText("health", &s.health, "Its health in the kernel's words: good, overheat, dead.")
+	f.OptText("technology", &s.technology, "What it is made of, in the kernel's words: li-ion.")
+}
+
+// settle keeps to what is declared.
+func (s *state) settle() {
+	kind := known(s.kind, kinds)
+	if kind.Value == kinds[0] && s.kind != "" && s.kind != kinds[0] {
+		kind.Value = "other"
+	}
+	s.kind = kind.Value
+	if s.capacity.Value < 0 || s.capacity.Value > 100 {
+		s.capacity = hal.Opt[int64]{}
+	}
+}
+
+func (s *Supply) get(_ *hal.None, out *state) (err error) {
+	if *out, err = s.read(); err == nil {
+		s.changes.Note(*out)
+		out.settle()
+	}
+	return hal.Refuse(class, s.id, err)
+}
+
+type event struct {
+	supply string
+	state
+}
+
+func (e *event) Fields(f *hal.Fields) {
+	f.Text("supply", &e.supply, "The supply.")
+	e.state.Fields(f)
+}
+
+func (s *Supply) getEvent(_ *hal.None, out *event) error {
+	out.supply = s.id
+	return s.get(nil, &out.state)
+}
+
+func (s *Supply) startWatch(_ *hal.None, w *hal.Watcher[event]) (stop func(), err error) {
+	return s.changes.Watch(func(c hal.Sample[state]) {
+		if c.Err != nil {
+			w.Fail(c.Err)
+			return
+		}
+		e := &event{s.id, c.State}
+		e.settle()
+		w.Emit(e)
+	})
+}
+
+type limits struct{ start, end hal.Opt[int64] }
+
+func (p *limits) Fields(f *hal.Fields) {
+	f.OptIntIn("startPercent", &p.start, 0, 100, hal.Percent, "Below which charge it begins to be charged.")
+	f.OptIntIn("endPercent", &p.end, 0, 100, hal.Percent, "At which charge that ends.")
+}
+
+func (s *Supply) setLimits(in *limits, _ *hal.None) error {
+	if !in.start.Set && !in.end.Set {
+		return &hal.InvalidParameter{Parameter: "startPercent", What: "give startPercent, endPercent or both"}
+	}
+	if in.start.Set && s.start == nil || in.end.Set && s.end == nil {
+		return &hal.NotSupported{Feature: "charge_limits"}
+	}
+	return hal.Refuse(class, s.id, s.guard.Do(func() error { return s.limit(in) }))
+}
+
+// limit writes the end first where it goes up, and last where it goes down.
+func (s *Supply) limit(in *limits) error {
+	start, end, err := s.limitsNow(in)
+	if err != nil {
+		return err
+	}
+	if in.start.Set && s.end != nil && in.start.Value >= end {
+		return &hal.OutOfRange{Parameter: "startPercent", Maximum: max(0, end-1)}
+	}
+	if in.end.Set && s.start != nil && in.end.Value <= start {
+		return &hal.OutOfRange{Parameter: "endPercent", Minimum: min(100, start+1), Maximum: 100}
+	}
+	steps := []func() error{writer(s.end, in.end), writer(s.start, in.start)}
+	if s.end != nil && in.end.Set {
+		if before, err := s.end.ReadInt(); err != nil {
+			return err
+		} else if in.end.Value < before {
+			steps[0], steps[1] = steps[1], steps[0]
+		}
+	}
+	if err := steps[0](); err != nil {
+		return err
+	}
+	return steps[1]()
+}
+
+// limitsNow gives what the limits will be.
+func (s *Supply) limitsNow(in *limits) (start, end int64, err error) {
+	start, end = in.start.Value, in.end.Value
+	if !in.start.Set && s.start != nil {
+		if start, err = s.start.ReadInt(); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !in.end.Set && s.end != nil {
+		end, err = s.end.ReadInt()
+	}
+	return start, end, err
+}
+
+func writer(a *sysfs.Attribute, v hal.Opt[int64]) func() error {
+	return func() error {
+		if !v.Set {
+			return nil
+		}
+		return a.WriteInt(v.Value)
+	}
+}
