@@ -44,6 +44,11 @@ io.halberd.Led.Watch observe
 io.halberd.Battery.Get observe
 io.halberd.Battery.SetChargeLimits configure
 io.halberd.Battery.Watch observe
+io.halberd.Remoteproc.Get observe
+io.halberd.Remoteproc.Start hazard
+io.halberd.Remoteproc.Stop hazard
+io.halberd.Remoteproc.SetFirmware configure
+io.halberd.Remoteproc.Watch observe
 io.halberd.Sensor.Get observe
 io.halberd.Sensor.Watch observe
 `

@@ -9,6 +9,7 @@ import (
 	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/led"
+	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/sensor"
 )
 
@@ -19,6 +20,7 @@ func Drivers() []hal.Driver {
 		led.Driver(),
 		sensor.Driver(),
 		battery.Driver(),
+		remoteproc.Driver(),
 	}
 }
 

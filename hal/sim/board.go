@@ -31,6 +31,7 @@ func (k *Kernel) furnish() {
 		"TYPE": "Battery", "STATUS": "Discharging", "PRESENT": "1", "TECHNOLOGY": "Li-ion", "HEALTH": "Good", "CAPACITY": "87", "VOLTAGE_NOW": "3912000",
 		"CURRENT_NOW": "-412000", "CHARGE_NOW": "2610000", "CHARGE_FULL": "3000000", "TEMP": "298", "CYCLE_COUNT": "31",
 	}})
+	k.AddProcessor(Processor{Name: "m4", Firmware: "m4.elf", Files: []string{"m4.elf"}})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 }

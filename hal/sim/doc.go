@@ -9,6 +9,7 @@
 //   - GPIO chips of version 2 of the character device: line info, requests that exclude each other and free their lines when closed, every combination of flags that the kernel refuses,
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
 //   - hwmon, thermal and IIO sensors;
+//   - remote processors, with the states and the refusals of the kernel's own control;
 //   - power supplies, with what their uevent says and limits of charging that keep their order;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //

@@ -9,16 +9,17 @@ import (
 
 // Kernel is a simulated kernel with its devices. It implements hal.Kernel. All its methods may be called by several goroutines.
 type Kernel struct {
-	mu       sync.Mutex
-	root     *node
-	files    map[int]*handle
-	devices  map[string]*device          // by their names in /sys
-	taken    map[string]*device          // what Unplug took away, for Plug
-	chips    []*chip                     // those that are gone too, first
-	supplies map[string]*supply          // by name
-	values   map[string]map[string]value // what sensors read, by device and attribute
-	inodes   uint64                      // the last one given to a node
-	seqnum   uint64                      // of the last uevent
+	mu         sync.Mutex
+	root       *node
+	files      map[int]*handle
+	devices    map[string]*device          // by their names in /sys
+	taken      map[string]*device          // what Unplug took away, for Plug
+	chips      []*chip                     // those that are gone too, first
+	supplies   map[string]*supply          // by name
+	processors map[string]*processor       // by their names in /sys
+	values     map[string]map[string]value // what sensors read, by device and attribute
+	inodes     uint64                      // the last one given to a node
+	seqnum     uint64                      // of the last uevent
 }
 
 // Options say what a simulated board has.
@@ -30,7 +31,7 @@ type Options struct {
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
 	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{},
-		supplies: map[string]*supply{}, values: map[string]map[string]value{}}
+		supplies: map[string]*supply{}, processors: map[string]*processor{}, values: map[string]map[string]value{}}
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}

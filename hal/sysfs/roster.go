@@ -16,6 +16,8 @@ type Place struct {
 	Part string
 	// Name is what the device is called unless board.toml names it. "" where only board.toml can name it.
 	Name string
+	// Err is why it cannot be told what is there: then it is left out, and worth another look.
+	Err error
 }
 
 // String names the place for messages.
@@ -121,6 +123,11 @@ func (r *Roster[D]) find() (again bool, errs []error, err error) {
 	}
 	entries, errs := hal.Assign(r.Env.Entries, func(e *hal.Entry) ([]Place, error) { return r.meant(e, places) }, Place.String)
 	for _, p := range places {
+		if p.Err != nil {
+			r.report.Warn("cannot look at a device", "kind", r.Noun, "place", p.String(), "err", p.Err)
+			again = true
+			continue
+		}
 		e, declared := entries[p]
 		if r.has(p) || declared && e == nil {
 			continue
@@ -147,7 +154,7 @@ func (r *Roster[D]) has(p Place) bool {
 // meant finds the place that an entry means, or all that it may mean, with an error.
 func (r *Roster[D]) meant(e *hal.Entry, places []Place) (all []Place, err error) {
 	for _, p := range places {
-		if r.Means(e, p) {
+		if p.Err == nil && r.Means(e, p) {
 			all = append(all, p)
 		}
 	}
@@ -235,4 +242,13 @@ func Entries(k hal.Kernel, folder string) ([]Place, error) {
 		places[i] = Place{Path: folder + "/" + name, Name: name}
 	}
 	return places, nil
+}
+
+// Named is Entries for a class whose entries are numbered as their drivers come: each is named by an attribute.
+func Named(k hal.Kernel, folder, attribute string) ([]Place, error) {
+	places, err := Entries(k, folder)
+	for i := range places {
+		places[i].Name, places[i].Err = Read(k, places[i].Path+"/"+attribute)
+	}
+	return places, err
 }
