@@ -81,7 +81,7 @@ func OnHeld[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D],
 	})
 }
 
-// OnLater declares a method on one device that is answered later: start is called on the loop, also for a device on a slow bus, and done on the loop afterwards, once.
+// OnLater declares a method on one device that is answered later: start is called on the loop, also for a device on a slow bus, and calls done on the loop, once, at once or later.
 func OnLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, start func(d D, h Holder, in *P, out *R, done func(error))) *Method {
 	m := declare(verb, name, doc, set.Param(), func() operation {
 		o := &onLater[D, P, R, PP, PR]{start: start}
@@ -117,7 +117,7 @@ func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc stri
 	})
 }
 
-// Later declares a method without a device that is answered later: start returns at once, and done is called on the loop afterwards, once, when the results
+// Later declares a method without a device that is answered later: start does not wait, and done is called on the loop, once, at once or later, when the results
 // stand in out.
 func Later[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, start func(h Holder, in *P, out *R, done func(error))) *Method {
 	m := declare(verb, name, doc, "", func() operation {
@@ -236,7 +236,7 @@ func (p Permitted) Bus() (string, error) {
 // Run carries the call out. It may block where Bus is not "".
 func (p Permitted) Run(h Holder) error { return p.call.op.run(h) }
 
-// Start begins a call whose method is answered Later: done is called on the loop after Start has returned, once.
+// Start begins a call whose method is answered Later: done is called on the loop, once, before Start returns or later.
 func (p Permitted) Start(h Holder, done func(error)) {
 	p.call.op.(interface{ begin(Holder, func(error)) }).begin(h, done)
 }

@@ -49,6 +49,11 @@ io.halberd.Remoteproc.Start hazard
 io.halberd.Remoteproc.Stop hazard
 io.halberd.Remoteproc.SetFirmware configure
 io.halberd.Remoteproc.Watch observe
+io.halberd.Serial.Open configure
+io.halberd.Serial.GetLines observe
+io.halberd.Serial.SetLines control
+io.halberd.Serial.Break control
+io.halberd.Serial.Counters observe
 io.halberd.Sensor.Get observe
 io.halberd.Sensor.Watch observe
 `

@@ -11,6 +11,7 @@ import (
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/sensor"
+	"github.com/halberd-io/halberd/hal/serial"
 )
 
 // Drivers lists every class, in the order in which they are opened.
@@ -21,6 +22,7 @@ func Drivers() []hal.Driver {
 		sensor.Driver(),
 		battery.Driver(),
 		remoteproc.Driver(),
+		serial.Driver(),
 	}
 }
 

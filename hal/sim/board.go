@@ -32,6 +32,7 @@ func (k *Kernel) furnish() {
 		"CURRENT_NOW": "-412000", "CHARGE_NOW": "2610000", "CHARGE_FULL": "3000000", "TEMP": "298", "CYCLE_COUNT": "31",
 	}})
 	k.AddProcessor(Processor{Name: "m4", Firmware: "m4.elf", Files: []string{"m4.elf"}})
+	k.AddPort(Port{Name: "ttySIM0", MaxBaud: 3_000_000, RS485: true})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 }

@@ -10,6 +10,8 @@
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
 //   - hwmon, thermal and IIO sensors;
 //   - remote processors, with the states and the refusals of the kernel's own control;
+//   - serial ports: real pseudo-terminals that give back what they get, with lines, counters, breaks and RS-485 beside. Their
+//     descriptors are hung up when the last one of the daemon's is closed, where a real port's go on;
 //   - power supplies, with what their uevent says and limits of charging that keep their order;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //

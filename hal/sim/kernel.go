@@ -17,6 +17,7 @@ type Kernel struct {
 	chips      []*chip                     // those that are gone too, first
 	supplies   map[string]*supply          // by name
 	processors map[string]*processor       // by their names in /sys
+	ports      map[string]*port            // by name
 	values     map[string]map[string]value // what sensors read, by device and attribute
 	inodes     uint64                      // the last one given to a node
 	seqnum     uint64                      // of the last uevent
@@ -31,7 +32,7 @@ type Options struct {
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
 	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{},
-		supplies: map[string]*supply{}, processors: map[string]*processor{}, values: map[string]map[string]value{}}
+		supplies: map[string]*supply{}, processors: map[string]*processor{}, ports: map[string]*port{}, values: map[string]map[string]value{}}
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}

@@ -145,11 +145,24 @@ func (d *Dispatcher) pass(oneway bool, p Peer, permitted hal.Permitted, err erro
 // start begins a call that is answered later.
 func (d *Dispatcher) start(oneway bool, p Peer, call *hal.Call, permitted hal.Permitted, dst []byte) ([]byte, Status) {
 	m, limit := call.Method, p.ReplyLimit()
+	var early error
+	begun, answered := false, false
 	permitted.Start(p.Holder(), func(err error) {
+		if !begun {
+			early, answered = err, true
+			return
+		}
 		d.finish(oneway, p, m, permitted, limit, err)
 		call.Release()
 	})
-	return dst, Waiting
+	begun = true
+	if !answered {
+		return dst, Waiting
+	}
+	dst = d.reply(dst, m, permitted, early)
+	d.pass(oneway, p, permitted, early)
+	call.Release()
+	return dst, Done
 }
 
 // finish answers a call that was not answered at once.

@@ -1,0 +1,183 @@
+package serial
+
+import (
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/uapi"
+)
+
+// What is done with a port's node, on its worker.
+
+// retry is how long a port waits whose worker has too much to do.
+const retry = 10 * time.Millisecond
+
+// settings are how a port is set up.
+type settings struct {
+	baud, bits, stop int64
+	parity, flow     string
+	rs485            bool
+}
+
+// openNode opens the port, sets it up and gives a descriptor for its holder.
+//
+// A port is opened twice: without waiting first, since an open that waits may wait for a carrier for ever; and once it is set up to need none, again for the holder, whose descriptor is an ordinary one that waits.
+func (p *Port) openNode(s *settings) (passed int, err error) {
+	passed = -1
+	err = p.guard.Do(func() error {
+		p.leave()
+		fd, err := p.node(unix.O_NONBLOCK)
+		if err != nil {
+			return err
+		}
+		defer p.env.Kernel.Close(fd)
+		if err := p.setUp(fd, s); err != nil {
+			return err
+		}
+		if p.fd, err = p.node(0); err != nil {
+			return err
+		}
+		if err = p.control(p.fd, unix.TIOCEXCL, nil); err == nil {
+			passed, err = p.env.Kernel.Pass(p.fd)
+		}
+		if err != nil {
+			p.closeFD()
+		}
+		return err
+	})
+	return passed, err
+}
+
+// leave closes the daemon's descriptor, so that the same holder can have the port set up anew.
+func (p *Port) leave() {
+	if p.fd >= 0 {
+		_ = p.control(p.fd, unix.TIOCNXCL, nil) // or the open that follows fails, and says so
+		p.closeFD()
+	}
+}
+
+// node opens the port's node, which is gone with the port.
+func (p *Port) node(flags int) (int, error) {
+	fd, err := p.env.Kernel.Open("/dev/"+p.name, unix.O_RDWR|unix.O_NOCTTY|flags)
+	if err == unix.ENOENT || err == unix.ENXIO {
+		err = unix.ENODEV
+	}
+	return fd, err
+}
+
+// closeNode closes the daemon's descriptor. The holder's is hung up where board.toml says so, and works on otherwise.
+func (p *Port) closeNode() {
+	err := p.guard.Do(func() error {
+		if p.fd < 0 {
+			return nil
+		}
+		defer p.closeFD()
+		if err := p.control(p.fd, unix.TIOCNXCL, nil); err != nil || !p.revoke {
+			return err
+		}
+		return p.control(p.fd, unix.TIOCVHANGUP, nil)
+	})
+	if err != nil {
+		p.env.Log.Warn("cannot end a lease of a serial port", "port", p.id, "revoke", p.revoke, "err", err)
+	}
+}
+
+// nothing is the argument of a request that takes none.
+var nothing int32
+
+func (p *Port) control(fd int, request uint, argument unsafe.Pointer) error {
+	if argument == nil {
+		argument = unsafe.Pointer(&nothing)
+	}
+	return p.env.Kernel.Ioctl(fd, request, argument)
+}
+
+var sizes = map[int64]uint32{5: unix.CS5, 6: unix.CS6, 7: unix.CS7, 8: unix.CS8}
+
+var parities = map[string]uint32{
+	"none": 0, "even": unix.PARENB, "odd": unix.PARENB | unix.PARODD,
+	"space": unix.PARENB | unix.CMSPAR, "mark": unix.PARENB | unix.PARODD | unix.CMSPAR,
+}
+
+// compared are the bits of the control flags that the hardware may not be able to do.
+var compared = []struct {
+	bits    uint32
+	feature string
+}{
+	{unix.CSIZE, "bits"}, {unix.CSTOPB, "stop"}, {unix.PARENB | unix.PARODD | unix.CMSPAR, "parity"}, {unix.CRTSCTS, "flow"},
+}
+
+// termios is what the settings are for the kernel: raw, without a need of a carrier.
+func (s *settings) termios() unix.Termios {
+	t := unix.Termios{Cflag: unix.BOTHER | unix.CLOCAL | unix.CREAD | sizes[s.bits] | parities[s.parity], Ispeed: uint32(s.baud), Ospeed: uint32(s.baud)}
+	t.Cc[unix.VMIN] = 1
+	if s.stop == 2 {
+		t.Cflag |= unix.CSTOPB
+	}
+	switch s.flow {
+	case "rts_cts":
+		t.Cflag |= unix.CRTSCTS
+	case "xon_xoff":
+		t.Iflag |= unix.IXON | unix.IXOFF
+		t.Cc[unix.VSTART], t.Cc[unix.VSTOP] = 'Q'&0x1f, 'S'&0x1f
+	}
+	return t
+}
+
+// setUp sets the port up, and refuses what the hardware did not take: a driver changes what it cannot do, and says so only to who reads it back.
+func (p *Port) setUp(fd int, s *settings) error {
+	want, got := s.termios(), unix.Termios{}
+	if err := p.control(fd, unix.TCSETS2, unsafe.Pointer(&want)); err != nil {
+		return err
+	}
+	if err := p.control(fd, unix.TCGETS2, unsafe.Pointer(&got)); err != nil {
+		return err
+	}
+	for _, c := range compared {
+		if want.Cflag&c.bits != got.Cflag&c.bits {
+			return &hal.NotSupported{Feature: c.feature}
+		}
+	}
+	if off := int64(got.Ospeed) - s.baud; off*100 > 3*s.baud || off*100 < -3*s.baud {
+		return &hal.NotSupported{Feature: "baud"}
+	}
+	return p.setRS485(fd, s.rs485)
+}
+
+// setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver.
+func (p *Port) setRS485(fd int, on bool) error {
+	var r uapi.SerialRS485
+	err := p.control(fd, unix.TIOCGRS485, unsafe.Pointer(&r))
+	switch {
+	case err == unix.ENOTTY && !on:
+		return nil
+	case err == unix.ENOTTY:
+		return &hal.NotSupported{Feature: "rs485"}
+	case err != nil:
+		return err
+	case on == (r.Flags&uapi.SerialRS485Enabled != 0):
+		return nil
+	}
+	r = uapi.SerialRS485{}
+	if on {
+		r.Flags = uapi.SerialRS485Enabled | uapi.SerialRS485RTSOnSend
+	}
+	return p.control(fd, unix.TIOCSRS485, unsafe.Pointer(&r))
+}
+
+// held does something with the port's descriptor while somebody has the port.
+func (p *Port) held(do func(fd int) error) error {
+	err := p.guard.Do(func() error {
+		if p.fd < 0 {
+			return &hal.NotSupported{Feature: "closed"}
+		}
+		return do(p.fd)
+	})
+	if err == unix.ENOTTY || err == unix.EINVAL {
+		return &hal.NotSupported{Feature: "lines"} // the driver has none
+	}
+	return hal.Refuse(class, p.id, err)
+}

@@ -1,0 +1,197 @@
+// Package serial is the class Serial: serial ports, the terminals of /sys/class/tty that have hardware behind them.
+//
+// A port belongs to one connection at a time, which gets a descriptor of it, set up and in raw mode. What is done with the port's lines goes through the daemon, which keeps a descriptor of its own
+// meanwhile, so that nobody needs a grant to open the node. Nothing is opened to look at it: opening a port raises its lines, and may reset what is connected.
+//
+// Opening, closing and setting a port may wait for its hardware, for up to 30 s where output has to drain: so each port has a worker of its own.
+//
+// The Go libraries for serial ports (go.bug.st/serial, tarm/serial) open ports by themselves and give no descriptor away; the few requests that are needed are in golang.org/x/sys/unix.
+//
+// Source: Linux Documentation/driver-api/serial/, include/uapi/asm-generic/termbits.h and include/uapi/linux/serial.h.
+package serial
+
+import (
+	"errors"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
+)
+
+const (
+	class  = "Serial"
+	folder = "/sys/class/tty"
+)
+
+// Port is one serial port.
+type Port struct {
+	id     string
+	name   string // of its node in /dev: ttyAMA0
+	revoke bool
+	env    *hal.Env
+
+	lease *lease // nil while nobody has the port; the loop's goroutine alone knows
+	ended bool   // the port is gone, or the class closed
+
+	guard hal.Guard // of what follows
+	fd    int       // -1 while nobody has the port
+}
+
+// ID is the name in board.toml, else the kernel's.
+func (p *Port) ID() string { return p.id }
+
+// Bus names the port's own worker.
+func (p *Port) Bus() string { return p.name }
+
+// Declaration is the port's table in board.toml.
+func (p *Port) Declaration() string {
+	return hal.Declaration("serial", p.id, hal.TextKey("name", p.name))
+}
+
+func newRoster(env *hal.Env) *sysfs.Roster[*Port] {
+	return &sysfs.Roster[*Port]{
+		Env: env, Set: hal.NewSet[*Port](class, "port"), Noun: "serial port",
+		Places: func() ([]sysfs.Place, error) { return places(env.Kernel) },
+		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Name == p.Name },
+		Open:   func(id string, p sysfs.Place, e *hal.Entry) (*Port, error) { return newPort(env, id, p, e), nil },
+	}
+}
+
+// places are the terminals with hardware behind them. The kernel has entries for ports that no driver found hardware for: those are of type 0, PORT_UNKNOWN.
+func places(k hal.Kernel) (all []sysfs.Place, err error) {
+	entries, err := sysfs.Entries(k, folder)
+	for _, p := range entries {
+		var wired bool
+		if wired, p.Err = isWired(k, p.Path); wired || p.Err != nil {
+			all = append(all, p)
+		}
+	}
+	return all, err
+}
+
+// isWired reports whether an entry has hardware. Ports of USB have no type.
+func isWired(k hal.Kernel, entry string) (bool, error) {
+	if _, err := k.Readlink(entry + "/device"); err != nil {
+		return false, unless(sysfs.Missing(err), err)
+	}
+	kind, err := sysfs.Read(k, entry+"/type")
+	if err != nil && !sysfs.Missing(err) {
+		return false, err
+	}
+	return kind != "0", nil
+}
+
+// unless gives an error that is not to be expected.
+func unless(expected bool, err error) error {
+	if expected {
+		return nil
+	}
+	return err
+}
+
+func newPort(env *hal.Env, id string, at sysfs.Place, e *hal.Entry) *Port {
+	p := &Port{id: id, name: path.Base(at.Path), env: env, fd: -1}
+	if e != nil {
+		p.revoke = e.Value.(*entry).Revoke.Value
+	}
+	return p
+}
+
+// Start has nothing to do: nobody has the port yet.
+func (p *Port) Start(bool) {}
+
+// Unplug lets go of a port that is gone.
+func (p *Port) Unplug() { p.Close() }
+
+// Close lets go of the port. Whoever has its descriptor keeps that.
+func (p *Port) Close() {
+	p.ended = true
+	if p.lease != nil {
+		p.lease.forget()
+		p.lease = nil
+	}
+	p.guard.Close(p.name, func() { p.closeFD() })
+}
+
+func (p *Port) closeFD() {
+	if p.fd >= 0 {
+		_ = p.env.Kernel.Close(p.fd)
+		p.fd = -1
+	}
+}
+
+// lease is who has the port.
+type lease struct {
+	holder hal.Holder
+	stop   func() // of the wait for the holder's end
+	over   bool
+}
+
+// forget does not wait for the holder's end any more.
+func (l *lease) forget() {
+	l.over = true
+	if l.stop != nil {
+		l.stop()
+	}
+}
+
+// open gives the port to a holder, on the port's worker, and answers on the loop.
+func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) {
+	switch {
+	case p.ended:
+		done(hal.GoneDevice(class, p.id))
+		return
+	case p.lease != nil && (p.lease.holder != h || p.lease.over):
+		done(hal.BusyDevice(class, p.id, ""))
+		return
+	}
+	l := p.lease
+	if l == nil {
+		l = &lease{holder: h}
+		p.lease = l
+		l.stop = h.Ended(func() { p.end(l) })
+	}
+	passed, err := -1, error(nil)
+	full := p.env.Loop.Submit(p.name, func() { passed, err = p.openNode(s) }, func() {
+		switch {
+		case l.over && err == nil: // its holder is gone, or the port
+			hal.CloseFiles([]int{passed})
+			err = hal.GoneDevice(class, p.id)
+		case err != nil:
+			p.free(l)
+		default:
+			out.FD = passed
+		}
+		done(p.refuse(err))
+	})
+	if full != nil {
+		p.free(l)
+		done(hal.BusyDevice(class, p.id, ""))
+	}
+}
+
+// free lets the next one have the port.
+func (p *Port) free(l *lease) {
+	l.forget()
+	if p.lease == l {
+		p.lease = nil
+	}
+}
+
+// end closes the port when its holder has ended. The next one may have it once that is done.
+func (p *Port) end(l *lease) {
+	l.over = true
+	if p.env.Loop.Submit(p.name, p.closeNode, func() { p.free(l) }) != nil {
+		p.env.Loop.After(retry, func() { p.end(l) })
+	}
+}
+
+// refuse turns an error into the refusal that the contract has for it.
+func (p *Port) refuse(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return &hal.NotSupported{Feature: "lease"}
+	}
+	return hal.Refuse(class, p.id, err)
+}

@@ -1,0 +1,250 @@
+package serial
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/haltest"
+	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/hal/sim/simtest"
+)
+
+// bench is a bare board with a port for all, one that can do less, one that somebody else has, and an entry without hardware.
+func bench() *sim.Kernel {
+	k := sim.New(sim.Options{Bare: true})
+	k.AddPort(sim.Port{Name: "ttySIM0", RS485: true})
+	k.AddPort(sim.Port{Name: "ttySIM1", MaxBaud: 115200, NoLines: true})
+	k.AddPort(sim.Port{Name: "ttySIM2", Exclusive: true})
+	k.AddPort(sim.Port{Name: "ttyS0", Unwired: true})
+	return k
+}
+
+var modem = simtest.Entry{Table: "serial", ID: "modem", Keys: `{"name":"ttySIM0"}`}
+
+func TestConformance(t *testing.T) {
+	needPTY(t)
+	haltest.Run(t, func(*testing.T) haltest.Harness {
+		k := bench()
+		return haltest.Harness{
+			Driver: Driver(), Kernel: k, Opened: k.Opened,
+			Unplug:  func() { k.Unplug("ttySIM0"); k.Unplug("ttySIM1") },
+			Plug:    func() { k.Plug("ttySIM0"); k.Plug("ttySIM1") },
+			Entries: []haltest.Entry{{Table: "serial", ID: "modem", Keys: `{"name":"ttySIM0","revoke":false}`}},
+			Calls: []haltest.Call{
+				{Method: "Open", Parameters: `{"port":"modem","baud":115200}`},
+				{Method: "Open", Parameters: `{"port":"ttySIM1","baud":921600}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Open", Parameters: `{"port":"ttySIM2","baud":9600}`, Refusal: "io.halberd.Busy"},
+				{Method: "GetLines", Parameters: `{"port":"modem"}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "SetLines", Parameters: `{"port":"modem","rts":true}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Break", Parameters: `{"port":"modem","durationMSec":100}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Counters", Parameters: `{"port":"modem"}`, Refusal: "io.halberd.NotSupported"},
+			},
+		}
+	})
+}
+
+// needPTY skips where there are no pseudo-terminals.
+func needPTY(t *testing.T) {
+	t.Helper()
+	k := bench()
+	fd, err := k.Open("/dev/ttySIM0", unix.O_RDWR|unix.O_NOCTTY)
+	if err != nil {
+		t.Skipf("no pseudo-terminal: %v", err)
+	}
+	if err := k.Close(fd); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	b := simtest.Open(t, Driver(), bench(), false, modem)
+	if got, want := b.IDs(), "modem ttySIM1 ttySIM2"; got != want {
+		t.Errorf("got %s, want %s: no entry without hardware", got, want)
+	}
+	if n := bench().Opened(); n != 0 {
+		t.Errorf("%d descriptors are open, want none before somebody asks", n)
+	}
+}
+
+// take opens a port and gives its descriptor as a file.
+func take(b *simtest.Bench, in string) *os.File {
+	b.Helper()
+	b.Expect("Open", in, `{"fileDescriptor":0}`)
+	if len(b.Files) != 1 {
+		b.Fatalf("%d descriptors came, want 1", len(b.Files))
+	}
+	f := os.NewFile(uintptr(b.Files[0]), "port")
+	b.Cleanup(func() { f.Close() })
+	return f
+}
+
+// TestOpen: the descriptor is a raw terminal as it was asked for, what is written comes back, and a second one is not to be had until the first holder has ended.
+func TestOpen(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	f := take(b, `{"port":"modem","baud":115200,"bits":7,"parity":"even","stop":2,"flow":"rts_cts"}`)
+	got, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The terminal below is a pseudo-terminal, which has neither parity nor seven bits.
+	if want := uint32(unix.CSTOPB | unix.CRTSCTS | unix.CLOCAL | unix.CREAD); got.Cflag&want != want || got.Ospeed != 115200 || got.Lflag != 0 || got.Oflag != 0 || got.Iflag != 0 {
+		t.Errorf("got flags %#x, want %#x in them; %d baud, local %#x, output %#x, input %#x", got.Cflag, want, got.Ospeed, got.Lflag, got.Oflag, got.Iflag)
+	}
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("the descriptor has flags %#x (%v), want one that waits", flags, err)
+	}
+	if _, err := f.WriteString("AT\r\x00\x03"); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]byte, 5)
+	for n := 0; n < len(back); {
+		more, err := f.Read(back[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += more
+	}
+	if string(back) != "AT\r\x00\x03" {
+		t.Errorf("got %q back", back)
+	}
+	b.Expect("Counters", `{"port":"modem"}`, `{"received":5,"sent":5,"frameErrors":0,"parityErrors":0,"overruns":0,"bufferOverruns":0,"breaks":0,"ctsChanges":0,"dsrChanges":0,"cdChanges":0,"riChanges":0}`)
+	other(b, "Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	f = take(b, `{"port":"modem","baud":19200}`)
+	b.Hangup()
+	if k.Opened() != 0 {
+		t.Errorf("%d descriptors are open after its end, want none", k.Opened())
+	}
+	if _, err := f.WriteString("x"); err == nil {
+		t.Error("the descriptor outlives the simulated port")
+	}
+	take(b, `{"port":"modem","baud":9600}`)
+}
+
+// TestWhatTheHardwareCannot: is refused by its name, and leaves the port free.
+func TestWhatTheHardwareCannot(t *testing.T) {
+	needPTY(t)
+	rows := []struct{ name, in, want string }{
+		{"too fast", `{"port":"ttySIM1","baud":921600}`, `NotSupported{"feature":"baud"}`},
+		{"no RS-485", `{"port":"ttySIM1","baud":9600,"rs485":true}`, `NotSupported{"feature":"rs485"}`},
+		{"nine bits", `{"port":"ttySIM1","baud":9600,"bits":9}`, `InvalidParameter{"parameter":"bits"}`},
+		{"somebody else's", `{"port":"ttySIM2","baud":9600}`, `Busy{"class":"Serial","device":"ttySIM2"}`},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			k := bench()
+			b := simtest.Open(t, Driver(), k, false, modem)
+			b.Expect("Open", row.in, row.want)
+			if k.Opened() != 0 {
+				t.Errorf("%d descriptors are open, want none", k.Opened())
+			}
+			take(b, `{"port":"ttySIM1","baud":9600}`)
+		})
+	}
+}
+
+// TestLines: read, set by who has the port, refused to others and while nobody has it.
+func TestLines(t *testing.T) {
+	needPTY(t)
+	const closed = `NotSupported{"feature":"closed"}`
+	b := simtest.Open(t, Driver(), bench(), false, modem)
+	b.Expect("GetLines", `{"port":"modem"}`, closed)
+	b.Expect("SetLines", `{"port":"modem","rts":true}`, closed)
+	take(b, `{"port":"modem","baud":9600,"rs485":true}`)
+	b.Expect("GetLines", `{"port":"modem"}`, `{"dtr":true,"rts":true,"cts":true,"dsr":true,"cd":true,"ri":false}`)
+	b.Expect("SetLines", `{"port":"modem","rts":false}`, `{}`)
+	b.Expect("GetLines", `{"port":"modem"}`, `{"dtr":true,"rts":false,"cts":false,"dsr":true,"cd":true,"ri":false}`)
+	b.Expect("SetLines", `{"port":"modem","rts":true,"dtr":false}`, `{}`)
+	b.Expect("GetLines", `{"port":"modem"}`, `{"dtr":false,"rts":true,"cts":true,"dsr":false,"cd":false,"ri":false}`)
+	take(b, `{"port":"ttySIM1","baud":9600}`)
+	b.Expect("GetLines", `{"port":"ttySIM1"}`, `NotSupported{"feature":"lines"}`)
+	other(b, "SetLines", `{"port":"modem","rts":true}`, `Busy{"class":"Serial","device":"modem"}`)
+	other(b, "Break", `{"port":"modem","durationMSec":100}`, `Busy{"class":"Serial","device":"modem"}`)
+}
+
+// stranger is another connection.
+type stranger struct{}
+
+func (*stranger) Ended(func()) (stop func()) { return func() {} }
+
+// other makes a call of somebody else.
+func other(b *simtest.Bench, method, in, want string) {
+	b.Helper()
+	permitted, call, err := b.Permit(method, in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer call.Release()
+	var got error
+	permitted.Start(&stranger{}, func(err error) { got = err })
+	b.Loop.Turn()
+	if got == nil || simtest.Text(got) != want {
+		b.Errorf("%s %s: got %v, want %s", method, in, got, want)
+	}
+}
+
+// TestBreak: it lasts as long as it is asked to, and ends though its caller does not wait.
+func TestBreak(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	take(b, `{"port":"modem","baud":9600}`)
+	permitted, call, err := b.Permit("Break", `{"port":"modem","durationMSec":250}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Release()
+	answers := 0
+	permitted.Start(b.Holder(), func(err error) {
+		answers++
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	b.Loop.Advance(240 * time.Millisecond)
+	if now, _ := k.Breaking("ttySIM0"); !now || answers != 0 {
+		t.Errorf("after 240 ms: a break is sent %t, %d answers, want true, 0", now, answers)
+	}
+	b.Loop.Advance(20 * time.Millisecond)
+	if now, breaks := k.Breaking("ttySIM0"); now || breaks != 1 || answers != 1 {
+		t.Errorf("after 260 ms: a break is sent %t, %d in all, %d answers, want false, 1, 1", now, breaks, answers)
+	}
+}
+
+// TestHangUpWhileOpening: a port that was opened for somebody who is gone is closed, and free.
+func TestHangUpWhileOpening(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	permitted, call, err := b.Permit("Open", `{"port":"modem","baud":9600}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Release()
+	var got error
+	permitted.Start(b.Holder(), func(err error) { got = err })
+	b.Hangup()
+	if _, gone := got.(*hal.DeviceGone); !gone || k.Opened() != 0 {
+		t.Errorf("got %v, %d descriptors are open, want it to be told, and none", got, k.Opened())
+	}
+	take(b, `{"port":"modem","baud":9600}`)
+}
+
+// TestRevoke: the port is hung up at the end of its lease, where that is permitted.
+func TestRevoke(t *testing.T) {
+	needPTY(t)
+	if os.Geteuid() != 0 {
+		t.Skip("TIOCVHANGUP needs CAP_SYS_ADMIN")
+	}
+	b := simtest.Open(t, Driver(), bench(), false, simtest.Entry{Table: "serial", ID: "modem", Keys: `{"name":"ttySIM0","revoke":true}`})
+	f := take(b, `{"port":"modem","baud":9600}`)
+	b.Hangup()
+	if n, err := f.Write([]byte("x")); err == nil {
+		t.Errorf("wrote %d bytes through a descriptor that was hung up: %s", n, b.Log.String())
+	}
+}
