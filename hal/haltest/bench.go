@@ -121,6 +121,8 @@ type somebody struct{}
 
 func (somebody) Ended(func()) (stop func()) { return func() {} }
 
+func (somebody) Owner() hal.Owner { return "somebody" }
+
 // authorise takes a call up to where it could run.
 func (b *bench) authorise(c Call, g hal.Gate) (*hal.Call, hal.Permitted, error) {
 	m := b.method(c.Method)
