@@ -20,3 +20,19 @@ func Within(l Loop, d time.Duration, late error, done func(error)) func(error) {
 		answer(err)
 	}
 }
+
+// Errand runs job, which may wait for a device, on the worker of the device's bus, or at once on the loop where it has none, and then done on the loop, never before the caller is back. It is called on
+// the loop. Where too many wait for the bus already, job does not run and the error is a Busy of the device.
+func Errand(env *Env, class string, d Device, job func() error, done func(error)) {
+	var err error
+	bus := d.Bus()
+	switch {
+	case bus == "":
+		err = job()
+	case env.Loop.Submit(bus, func() { err = job() }, func() { done(err) }) == nil:
+		return
+	default:
+		err = BusyDevice(class, d.ID(), "")
+	}
+	env.Loop.Post(func() { done(err) })
+}
