@@ -200,7 +200,11 @@ type Connection struct {
 func (c *Connection) Ended(f func()) (stop func()) {
 	i := len(c.ends)
 	c.ends = append(c.ends, f)
-	return func() { c.ends[i] = nil }
+	return func() {
+		if i < len(c.ends) {
+			c.ends[i] = nil
+		}
+	}
 }
 
 // Owner is its user.
@@ -228,14 +232,21 @@ func (b *Bench) Hangup() {
 	if b.caller == nil {
 		return
 	}
-	ends := b.caller.ends
+	c := b.caller
 	b.caller = nil
+	c.End()
+	b.Loop.Turn()
+}
+
+// End ends the connection, without a turn of the loop.
+func (c *Connection) End() {
+	ends := c.ends
+	c.ends = nil
 	for _, f := range ends {
 		if f != nil {
 			f()
 		}
 	}
-	b.Loop.Turn()
 }
 
 // Text writes an error as a test expects it: Busy{"class":"Led","device":"front"}.
