@@ -57,8 +57,14 @@ func Open(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entrie
 // TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml.
 func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) (*Bench, error) {
 	t.Helper()
+	return TryOpenIn(t, driver, &hal.Env{Kernel: kernel, FirstStart: first}, entries...)
+}
+
+// TryOpenIn is TryOpen with more of an Env than a kernel, as a State. Its loop, its log and its entries are the bench's.
+func TryOpenIn(t *testing.T, driver hal.Driver, env *hal.Env, entries ...Entry) (*Bench, error) {
+	t.Helper()
 	b := &Bench{T: t, Loop: haltest.NewLoop()}
-	env := &hal.Env{Kernel: kernel, Loop: b.Loop, Log: slog.New(slog.NewTextHandler(&b.Log, nil)), FirstStart: first}
+	env.Loop, env.Log = b.Loop, slog.New(slog.NewTextHandler(&b.Log, nil))
 	for i, e := range entries {
 		one, err := decode(t, driver, e, i+1)
 		if err != nil {
