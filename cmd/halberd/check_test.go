@@ -37,7 +37,7 @@ func TestCheckGood(t *testing.T) {
 		{"everything", map[string]string{
 			"policy.d/50-pump.toml": pumpGrant, "policy.d/60-none.toml": "# nobody\n", "policy.d/README": "not read",
 			"board.toml": sim.New(sim.Options{}).BoardTOML(), "halberd.toml": "log-level = \"debug\"\n[limits]\nconnections = 100\n",
-		}, "good: 1 grants in 2 files, 10 devices declared\n"},
+		}, "good: 1 grants in 2 files, 12 devices declared\n"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
