@@ -2,7 +2,6 @@ package rtc
 
 import (
 	"errors"
-	"path"
 	"slices"
 
 	"github.com/halberd-io/halberd/hal"
@@ -56,30 +55,14 @@ func only(entries []hal.Entry) error {
 
 // newRoster finds the clocks by the kernel's names for them, and board.toml's by any name that they have.
 func newRoster(q *queue) *sysfs.Roster[*Clock] {
-	var names map[sysfs.Place][]string
+	var names map[string][]string
 	return &sysfs.Roster[*Clock]{
 		Env: q.env, Set: q.clocks, Noun: "clock",
 		Places: func() (places []sysfs.Place, err error) {
-			places, names, err = findNamed(q.env.Kernel)
+			places, names, err = sysfs.Names(q.env.Kernel, folder)
 			return places, err
 		},
-		Means: func(e *hal.Entry, p sysfs.Place) bool { return slices.Contains(names[p], e.Value.(*entry).Name) },
+		Means: func(e *hal.Entry, p sysfs.Place) bool { return slices.Contains(names[p.Path], e.Value.(*entry).Name) },
 		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Clock, error) { return open(q, id, p, e) },
 	}
-}
-
-// findNamed lists the clocks, each with the kernel's name and that of the device that it is a part of.
-func findNamed(k hal.Kernel) ([]sysfs.Place, map[sysfs.Place][]string, error) {
-	places, err := sysfs.Entries(k, folder)
-	names := map[sysfs.Place][]string{}
-	for _, p := range places {
-		names[p] = []string{p.Name}
-		switch device, unresolved := sysfs.Resolve(k, p.Path+"/device"); {
-		case unresolved == nil:
-			names[p] = append(names[p], path.Base(device))
-		case !sysfs.Missing(unresolved):
-			err = errors.Join(err, unresolved)
-		}
-	}
-	return places, names, err
 }

@@ -3,7 +3,6 @@ package watchdog
 import (
 	"errors"
 	"math"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,39 +55,16 @@ func (e *entry) Check() error {
 
 // newRoster finds the watchdogs by the kernel's names for them, and board.toml's by any name that they have.
 func newRoster(k *keeper) *sysfs.Roster[*Watchdog] {
-	var names map[sysfs.Place][]string
+	var names map[string][]string
 	return &sysfs.Roster[*Watchdog]{
 		Env: k.env, Set: k.watchdogs, Noun: "watchdog",
 		Places: func() (places []sysfs.Place, err error) {
-			places, names, err = findNamed(k.env.Kernel)
+			places, names, err = sysfs.Names(k.env.Kernel, folder, "identity")
 			return places, err
 		},
-		Means: func(e *hal.Entry, p sysfs.Place) bool { return slices.Contains(names[p], e.Value.(*entry).Name) },
+		Means: func(e *hal.Entry, p sysfs.Place) bool { return slices.Contains(names[p.Path], e.Value.(*entry).Name) },
 		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Watchdog, error) { return open(k, id, p, e) },
 	}
-}
-
-// findNamed lists the watchdogs, each with all its names: the kernel's, its identity, and that of the device that it is a part of.
-func findNamed(k hal.Kernel) ([]sysfs.Place, map[sysfs.Place][]string, error) {
-	places, err := sysfs.Entries(k, folder)
-	names := map[sysfs.Place][]string{}
-	for _, p := range places {
-		names[p] = []string{p.Name}
-		identity, unread := sysfs.Read(k, p.Path+"/identity")
-		if unread == nil {
-			names[p] = append(names[p], identity)
-		}
-		device, unresolved := sysfs.Resolve(k, p.Path+"/device")
-		if unresolved == nil {
-			names[p] = append(names[p], path.Base(device))
-		}
-		for _, e := range []error{unread, unresolved} {
-			if !sysfs.Missing(e) {
-				err = errors.Join(err, e)
-			}
-		}
-	}
-	return places, names, err
 }
 
 // suits expects that the hardware can have the timeout of board.toml, as far as the kernel tells. A greatest timeout of 0 is none.
