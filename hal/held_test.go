@@ -15,6 +15,7 @@ import (
 type somebody struct{}
 
 func (*somebody) Ended(func()) (stop func()) { return func() {} }
+func (*somebody) Owner() hal.Owner           { return "somebody" }
 
 type opened struct{ File hal.File }
 

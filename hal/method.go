@@ -30,11 +30,17 @@ type Method struct {
 // FullName is the name on the wire.
 func (m *Method) FullName() string { return m.Interface + "." + m.Name }
 
-// Holder stands for who called, opaquely: classes compare it and learn when it ends, and nothing else.
+// Holder stands for who called, opaquely: classes compare it and learn when it ends, and nothing else. What stands for a datagram is somebody else once its call is answered.
 type Holder interface {
 	// Ended calls f on the loop once, when the holder's connection has ended, unless stopped before.
 	Ended(f func()) (stop func())
+	// Owner stands for the user behind the holder.
+	Owner() Owner
 }
+
+// Owner stands for a user, opaquely: it is the same on every connection and for every datagram of one user, also after a restart of the machine, and another one for every other user. It is
+// text so that it can be kept in a file, and be read by an administrator in a log; a class compares it and reads nothing out of it.
+type Owner string
 
 // operation is the typed half of a call: the storage for its parameters and results, and the handler.
 type operation interface {

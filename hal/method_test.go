@@ -14,6 +14,7 @@ import (
 type holder string
 
 func (holder) Ended(func()) (stop func()) { return func() {} }
+func (holder) Owner() hal.Owner           { return "holder" }
 
 // carryOut takes a call through an open gate, runs it, and gives its results.
 func (y *toy) carryOut(t *testing.T, method, parameters string) string {

@@ -74,6 +74,9 @@ func (c *caller) Permit(call *hal.Call) error {
 	return err
 }
 
+// Owner stands for the caller's uid.
+func (c *caller) Owner() hal.Owner { return hal.Owner(fmt.Sprintf("uid %d", c.cred.UID)) }
+
 // who is the caller as the audit names it.
 func (c *caller) who() audit.Who {
 	return audit.Who{UID: c.cred.UID, GID: c.cred.GID, PID: c.cred.PID, Transport: c.cred.Transport.String()}

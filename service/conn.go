@@ -1,6 +1,8 @@
 package service
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
@@ -341,12 +343,13 @@ func (c *conn) close() {
 	}
 	unix.Close(c.fd)
 	c.server.forget(c)
-	for _, e := range c.ends {
+	ends := c.ends
+	c.ends = nil
+	for _, e := range ends {
 		if !e.stopped {
 			e.f()
 		}
 	}
-	c.ends = nil
 }
 
 // ending is one function to be called when the connection ends.
@@ -355,11 +358,14 @@ type ending struct {
 	stopped bool
 }
 
-// Ended calls f when the connection has ended.
+// Ended calls f when the connection has ended. What is stopped is forgotten, so that a connection that begins and ends things all day long does not grow.
 func (c *conn) Ended(f func()) (stop func()) {
 	e := &ending{f: f}
 	c.ends = append(c.ends, e)
-	return func() { e.stopped = true }
+	return func() {
+		e.stopped = true
+		c.ends = slices.DeleteFunc(c.ends, func(other *ending) bool { return other == e })
+	}
 }
 
 // newConn takes over an accepted or inherited connection.

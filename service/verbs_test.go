@@ -54,8 +54,19 @@ io.halberd.Serial.GetLines observe
 io.halberd.Serial.SetLines control
 io.halberd.Serial.Break control
 io.halberd.Serial.Counters observe
+io.halberd.Rtc.Get observe
+io.halberd.Rtc.Set hazard
+io.halberd.Rtc.Wake control
+io.halberd.Rtc.CancelWake control
+io.halberd.Rtc.Wakes observe
 io.halberd.Sensor.Get observe
 io.halberd.Sensor.Watch observe
+io.halberd.Watchdog.Register control
+io.halberd.Watchdog.Ping control
+io.halberd.Watchdog.Unregister control
+io.halberd.Watchdog.Status observe
+io.halberd.Watchdog.Arm administer
+io.halberd.Watchdog.Disarm administer
 `
 
 func TestVerbs(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/listen"
 	"github.com/halberd-io/halberd/service/peer"
+	"github.com/halberd-io/halberd/service/state"
 )
 
 // stamp is there once Halberd started since boot. /run is empty after one.
@@ -84,6 +85,7 @@ func real(c *service.Config, opt config.Options) error {
 		return err
 	}
 	c.Entries, c.BoardChanged = b.Entries, boardChanged(opt, b)
+	c.State = state.NewFolder(state.Path())
 	_, err = os.Stat(stamp)
 	c.FirstStart = os.IsNotExist(err)
 	c.Started = func(hal.Loop) {
@@ -101,7 +103,7 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	if err != nil {
 		return err
 	}
-	c.Kernel, c.Entries = k, b.Entries
+	c.Kernel, c.Entries, c.State = k, b.Entries, &state.Memory{}
 	if f.config == "" {
 		c.Policy = grantStarter
 	} else {

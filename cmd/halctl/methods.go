@@ -13,15 +13,20 @@ import (
 	"github.com/halberd-io/halberd/service"
 )
 
-// deviceMethods are the methods of all classes with devices, in the order of the interfaces. They are declared once, in the classes.
+// deviceMethods are the methods of all classes of hardware, in the order of the interfaces, also those that name no device. They are declared once, in the classes.
+// A method whose effect ends with the connection is none: nothing would be left of it when halctl ends, or worse, as of a registration with the watchdog.
 func deviceMethods() []*hal.Method {
 	cat, err := service.Describe(board.Drivers())
 	if err != nil {
 		return nil
 	}
+	hardware := map[string]bool{}
+	for _, d := range board.Drivers() {
+		hardware[d.Class] = true
+	}
 	var out []*hal.Method
 	for _, m := range cat.Methods() {
-		if m.Device != "" && m.Class != "Board" { // which has commands of its own
+		if hardware[m.Class] && (!m.NeedsConnection || m.PassesFiles) { // the others have commands of their own
 			out = append(out, m)
 		}
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
+	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
 	"github.com/halberd-io/halberd/hal/serial"
+	"github.com/halberd-io/halberd/hal/watchdog"
 )
 
 // Drivers lists every class, in the order in which they are opened.
@@ -19,10 +21,12 @@ func Drivers() []hal.Driver {
 	return []hal.Driver{
 		gpio.Driver(),
 		led.Driver(),
+		rtc.Driver(),
 		sensor.Driver(),
 		battery.Driver(),
 		remoteproc.Driver(),
 		serial.Driver(),
+		watchdog.Driver(),
 	}
 }
 

@@ -172,6 +172,8 @@ type stranger struct{}
 
 func (*stranger) Ended(func()) (stop func()) { return func() {} }
 
+func (*stranger) Owner() hal.Owner { return "somebody else" }
+
 // other makes a call of somebody else.
 func other(b *simtest.Bench, method, in, want string) {
 	b.Helper()

@@ -35,12 +35,15 @@ func (k *Kernel) furnish() {
 	k.AddPort(Port{Name: "ttySIM0", MaxBaud: 3_000_000, RS485: true})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
+	k.AddWatchdog(Watchdog{Pretimeout: true})
+	k.AddRTC(RTC{Start: time.Now()})
 }
 
 // Live lets the built-in board move by itself: the button and the door toggle now and then, and the temperature and the supply drift. The same seed makes the same moves. It ends with stop,
-// which the loop's goroutine calls.
+// which the loop's goroutine calls. The board's time goes on with the world's from now on.
 func (k *Kernel) Live(loop hal.Loop, seed uint64) (stop func()) {
 	l := &life{kernel: k, loop: loop, chance: rand.New(rand.NewPCG(seed, seed))}
+	k.startClock()
 	l.rest()
 	return func() { l.stop() }
 }

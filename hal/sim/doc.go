@@ -13,8 +13,10 @@
 //   - serial ports: real pseudo-terminals that give back what they get, with lines, counters, breaks and RS-485 beside. Their
 //     descriptors are hung up when the last one of the daemon's is closed, where a real port's go on;
 //   - power supplies, with what their uevent says and limits of charging that keep their order;
+//   - watchdogs: opened once, which arms, pinged, stopped by V or not at all (nowayout), and resets that are counted; their attributes, or a kernel without them;
+//   - real-time clocks: opened once, set, their one alarm as wakealarm takes and shows it, a range, and a time that is lost;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //
 // It does not model: permissions by user, uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
-// which a blinking LED is dark, and slowness. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.
+// which a blinking LED is dark, what a watchdog's pretimeout or reset does to the board, a clock's interrupts and the requests that set its alarm, capabilities (CAP_SYS_TIME), and slowness. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.
 package sim

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +19,10 @@ type Kernel struct {
 	supplies   map[string]*supply          // by name
 	processors map[string]*processor       // by their names in /sys
 	ports      map[string]*port            // by name
+	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
+	rtcs       map[string]*rtc             // as well
 	values     map[string]map[string]value // what sensors read, by device and attribute
+	clock      func() time.Duration        // what has passed since the board was made
 	inodes     uint64                      // the last one given to a node
 	seqnum     uint64                      // of the last uevent
 }
@@ -31,8 +35,15 @@ type Options struct {
 
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
-	k := &Kernel{root: folder(), files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{},
-		supplies: map[string]*supply{}, processors: map[string]*processor{}, ports: map[string]*port{}, values: map[string]map[string]value{}}
+	k := &Kernel{
+		root: folder(), clock: stopped,
+		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
+		supplies:   map[string]*supply{},
+		processors: map[string]*processor{},
+		ports:      map[string]*port{},
+		watchdogs:  map[string]*watchdog{},
+		rtcs:       map[string]*rtc{},
+	}
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}
@@ -60,6 +71,9 @@ type file interface {
 
 // descriptor is a file that has a descriptor of its own, which can be waited for and, where passes says so, be handed to a peer. Close closes it after close was called.
 type descriptor interface{ descriptor() int }
+
+// stream is a file without offsets, which is written by Write alone.
+type stream interface{ write(p []byte) (int, error) }
 
 // passes is a file whose descriptor is a real one of the kernel below, as a pseudo-terminal's.
 type passes interface{ passes() bool }
@@ -185,7 +199,21 @@ func (k *Kernel) Pwrite(fd int, p []byte, _ int64) (int, error) {
 }
 
 // Write writes where the descriptor stands, which does not matter to what there is.
-func (k *Kernel) Write(fd int, p []byte) (int, error) { return k.Pwrite(fd, p, 0) }
+func (k *Kernel) Write(fd int, p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return 0, err
+	}
+	if !h.writable {
+		return 0, unix.EBADF
+	}
+	if f, ok := h.file.(stream); ok {
+		return f.write(p)
+	}
+	return h.file.pwrite(p)
+}
 
 // Pass gives another descriptor where a real one stands behind it.
 func (k *Kernel) Pass(fd int) (int, error) {

@@ -88,7 +88,7 @@ func (k *Kernel) link(p, to string) {
 
 func relative(from, to string) string {
 	f, t := split(from), split(to)
-	for len(f) > 0 && len(t) > 0 && f[0] == t[0] {
+	for len(f) > 0 && len(t) > 1 && f[0] == t[0] {
 		f, t = f[1:], t[1:]
 	}
 	return strings.Repeat("../", len(f)) + strings.Join(t, "/")

@@ -96,7 +96,8 @@ func TestBus(t *testing.T) {
 		"w1_bus_master1": "bus/w1", "w1_bus_master1/28-0": "bus/w1",
 		"soc0": "bus/soc", "soc0/gpio@1": "bus/platform", "soc0/gpio@1/gpiochip0": "bus/gpio", "amba/pl061": "bus/amba",
 		"virtual/leds/mmc0": "class/leds", "virtual/thermal/thermal_zone3": "class/thermal", "virtual/thermal/thermal_zone3/hwmon1": "class/hwmon",
-		"virtual/unheard/of": "class/unheard",
+		"virtual/unheard/of": "class/unheard", "virtual/watchdog/watchdog0": "class/watchdog", "amba/pl031/rtc/rtc0": "class/rtc",
+		"platform/soc/i2c@0/i2c-1/1-0048/rtc/rtc1": "class/rtc",
 	} {
 		links["/sys/devices/"+path+"/subsystem"] = "-> " + strings.Repeat("../", strings.Count(path, "/")+2) + subsystem
 	}
@@ -117,6 +118,9 @@ func TestBus(t *testing.T) {
 		"/sys/devices/virtual/thermal/thermal_zone3":             "thermal_zone3",
 		"/sys/devices/virtual/thermal/thermal_zone3/hwmon1":      "thermal_zone3",
 		"/sys/devices/virtual/unheard/of":                        "of",
+		"/sys/devices/virtual/watchdog/watchdog0":                "",
+		"/sys/devices/amba/pl031/rtc/rtc0":                       "",
+		"/sys/devices/platform/soc/i2c@0/i2c-1/1-0048/rtc/rtc1":  "i2c-1",
 		"/sys/class/leds/front":                                  "front",
 	} {
 		if got := sysfs.Bus(k, path); got != want {

@@ -17,7 +17,8 @@ type holder struct {
 	ended []func()
 }
 
-func (h *holder) UID() uint32 { return h.uid }
+func (h *holder) UID() uint32      { return h.uid }
+func (h *holder) Owner() hal.Owner { return "holder" }
 
 func (h *holder) Ended(f func()) (stop func()) {
 	h.ended = append(h.ended, f)

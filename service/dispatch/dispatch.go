@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"syscall"
-	"time"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/wire"
@@ -57,7 +56,7 @@ const (
 )
 
 // Deadline is how long a call may wait for hardware on a slow bus.
-const Deadline = 5 * time.Second
+const Deadline = hal.Patience
 
 // Dispatcher carries calls out. It belongs to the loop's goroutine.
 type Dispatcher struct {

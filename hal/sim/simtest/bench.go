@@ -41,7 +41,7 @@ type Bench struct {
 	// Files are the descriptors that rode the last reply, which the test closes.
 	Files []int
 
-	holder *holder
+	caller *Connection
 }
 
 // Open opens a class on a kernel, and closes it when the test ends.
@@ -57,8 +57,14 @@ func Open(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entrie
 // TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml.
 func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) (*Bench, error) {
 	t.Helper()
+	return TryOpenIn(t, driver, &hal.Env{Kernel: kernel, FirstStart: first}, entries...)
+}
+
+// TryOpenIn is TryOpen with more of an Env than a kernel, as a State. Its loop, its log and its entries are the bench's.
+func TryOpenIn(t *testing.T, driver hal.Driver, env *hal.Env, entries ...Entry) (*Bench, error) {
+	t.Helper()
 	b := &Bench{T: t, Loop: haltest.NewLoop()}
-	env := &hal.Env{Kernel: kernel, Loop: b.Loop, Log: slog.New(slog.NewTextHandler(&b.Log, nil)), FirstStart: first}
+	env.Loop, env.Log = b.Loop, slog.New(slog.NewTextHandler(&b.Log, nil))
 	for i, e := range entries {
 		one, err := decode(t, driver, e, i+1)
 		if err != nil {
@@ -190,36 +196,63 @@ func (b *Bench) await(permitted hal.Permitted) (err error) {
 	return nil
 }
 
-// Holder is who makes the calls, until Hangup ends it; then it is somebody else.
-func (b *Bench) Holder() hal.Holder {
-	if b.holder == nil {
-		b.holder = &holder{}
-	}
-	return b.holder
+// Connection is what makes calls: one of a user.
+type Connection struct {
+	owner hal.Owner
+	ends  []func()
 }
 
-// Hangup ends the holder of the calls so far, as the end of a connection does.
+// Ended calls f when the connection ends.
+func (c *Connection) Ended(f func()) (stop func()) {
+	i := len(c.ends)
+	c.ends = append(c.ends, f)
+	return func() {
+		if i < len(c.ends) {
+			c.ends[i] = nil
+		}
+	}
+}
+
+// Owner is its user.
+func (c *Connection) Owner() hal.Owner { return c.owner }
+
+// Connect lets another connection of a user make the calls from now on. Those before stay as they are.
+func (b *Bench) Connect(owner hal.Owner) *Connection {
+	b.caller = &Connection{owner: owner}
+	return b.caller
+}
+
+// Use lets a connection make the calls from now on that another one took the place of.
+func (b *Bench) Use(c *Connection) { b.caller = c }
+
+// Holder is who makes the calls, until Hangup ends it; then it is another connection of somebody.
+func (b *Bench) Holder() hal.Holder {
+	if b.caller == nil {
+		b.Connect("somebody")
+	}
+	return b.caller
+}
+
+// Hangup ends the connection that makes the calls, whatever ends it.
 func (b *Bench) Hangup() {
-	if b.holder == nil {
+	if b.caller == nil {
 		return
 	}
-	ends := b.holder.ends
-	b.holder = nil
+	c := b.caller
+	b.caller = nil
+	c.End()
+	b.Loop.Turn()
+}
+
+// End ends the connection, without a turn of the loop.
+func (c *Connection) End() {
+	ends := c.ends
+	c.ends = nil
 	for _, f := range ends {
 		if f != nil {
 			f()
 		}
 	}
-	b.Loop.Turn()
-}
-
-// holder is a connection.
-type holder struct{ ends []func() }
-
-func (h *holder) Ended(f func()) (stop func()) {
-	i := len(h.ends)
-	h.ends = append(h.ends, f)
-	return func() { h.ends[i] = nil }
 }
 
 // Text writes an error as a test expects it: Busy{"class":"Led","device":"front"}.
