@@ -8,6 +8,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
+	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
@@ -26,6 +27,7 @@ func Drivers() []hal.Driver {
 		battery.Driver(),
 		remoteproc.Driver(),
 		serial.Driver(),
+		input.Driver(),
 		watchdog.Driver(),
 	}
 }

@@ -33,11 +33,15 @@ func (k *Kernel) furnish() {
 	}})
 	k.AddProcessor(Processor{Name: "m4", Firmware: "m4.elf", Files: []string{"m4.elf"}})
 	k.AddPort(Port{Name: "ttySIM0", MaxBaud: 3_000_000, RS485: true})
+	k.AddInput(Input{Name: "keys"})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 	k.AddWatchdog(Watchdog{Pretimeout: true})
 	k.AddRTC(RTC{Start: time.Now()})
 }
+
+// keyPower is KEY_POWER of linux/input-event-codes.h.
+const keyPower = 116
 
 // Live lets the built-in board move by itself: the button and the door toggle now and then, and the temperature and the supply drift. The same seed makes the same moves. It ends with stop,
 // which the loop's goroutine calls. The board's time goes on with the world's from now on.
@@ -67,6 +71,7 @@ func (l *life) move() {
 		l.toggle("button")
 	case 1:
 		l.toggle("door")
+		l.kernel.Press("event0", keyPower, int32(l.kernel.Value("door")))
 	case 2:
 		l.kernel.SetAttribute("hwmon0", "in1_input", l.around(12000, 150))
 	default:

@@ -68,6 +68,9 @@ func (k *Kernel) Unplug(device string) {
 			c.unplug()
 		}
 	}
+	if i := k.inputs[device]; i != nil {
+		i.unplug()
+	}
 	k.uevent("remove", d.paths[0], d.subsystem)
 }
 

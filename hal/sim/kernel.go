@@ -20,6 +20,7 @@ type Kernel struct {
 	processors map[string]*processor       // by their names in /sys
 	ports      map[string]*port            // by name
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
+	inputs     map[string]*evdev           // by their nodes
 	rtcs       map[string]*rtc             // as well
 	values     map[string]map[string]value // what sensors read, by device and attribute
 	clock      func() time.Duration        // what has passed since the board was made
@@ -43,6 +44,7 @@ func New(o Options) *Kernel {
 		ports:      map[string]*port{},
 		watchdogs:  map[string]*watchdog{},
 		rtcs:       map[string]*rtc{},
+		inputs:     map[string]*evdev{},
 	}
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)

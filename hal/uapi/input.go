@@ -1,0 +1,49 @@
+package uapi
+
+import "unsafe"
+
+// InputEvent is struct input_event of include/uapi/linux/input.h, as it is read from /dev/input/eventN: its times are the kernel's long, 32 bits on 32-bit machines.
+type InputEvent struct {
+	Sec, USec uintptr
+	Type      uint16
+	Code      uint16
+	Value     int32
+}
+
+// InputEventSize is the size of one.
+const InputEventSize = int(unsafe.Sizeof(InputEvent{}))
+
+const (
+	iow   = 1 << 30 // _IOW
+	input = 'E' << 8
+	word  = 4 << size // an int
+)
+
+// The requests of include/uapi/linux/input.h.
+const (
+	InputSetClock uint = iow | input | 0xa0 | word // EVIOCSCLOCKID: an int
+	InputRevoke   uint = iow | input | 0x91 | word // EVIOCREVOKE: an int that is 0
+)
+
+// InputGetKeys is EVIOCGKEY for a bitmap of so many bytes.
+func InputGetKeys(length int) uint { return ior | input | 0x18 | uint(length)<<size }
+
+// InputGetSwitches is EVIOCGSW.
+func InputGetSwitches(length int) uint { return ior | input | 0x1b | uint(length)<<size }
+
+// The types of events, of include/uapi/linux/input-event-codes.h.
+const (
+	InputSyn    = 0x00
+	InputKey    = 0x01
+	InputRel    = 0x02
+	InputAbs    = 0x03
+	InputMisc   = 0x04
+	InputSwitch = 0x05
+	InputLED    = 0x11
+	InputSound  = 0x12
+
+	InputSynDropped = 3 // a code of InputSyn: events were lost before it
+
+	InputKeys     = 0x300 // how many codes keys have
+	InputSwitches = 0x11
+)
