@@ -44,6 +44,8 @@ io.halberd.Led.Watch observe
 io.halberd.Battery.Get observe
 io.halberd.Battery.SetChargeLimits configure
 io.halberd.Battery.Watch observe
+io.halberd.Haptic.Play control
+io.halberd.Haptic.Stop control
 io.halberd.Input.Lease configure
 io.halberd.Input.Watch configure
 io.halberd.Remoteproc.Get observe

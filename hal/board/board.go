@@ -8,6 +8,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
+	"github.com/halberd-io/halberd/hal/haptic"
 	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
@@ -28,6 +29,7 @@ func Drivers() []hal.Driver {
 		remoteproc.Driver(),
 		serial.Driver(),
 		input.Driver(),
+		haptic.Driver(),
 		watchdog.Driver(),
 	}
 }

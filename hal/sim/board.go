@@ -34,6 +34,7 @@ func (k *Kernel) furnish() {
 	k.AddProcessor(Processor{Name: "m4", Firmware: "m4.elf", Files: []string{"m4.elf"}})
 	k.AddPort(Port{Name: "ttySIM0", MaxBaud: 3_000_000, RS485: true})
 	k.AddInput(Input{Name: "keys"})
+	k.AddInput(Input{Name: "buzzer", Rumble: true})
 	// On a slow bus, so that what an app sees of one can be tried: such a call is a worker's.
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 	k.AddWatchdog(Watchdog{Pretimeout: true})

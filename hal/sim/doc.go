@@ -12,7 +12,7 @@
 //   - remote processors, with the states and the refusals of the kernel's own control;
 //   - serial ports: real pseudo-terminals that give back what they get, with lines, counters, breaks and RS-485 beside. Their
 //     descriptors are hung up when the last one of the daemon's is closed, where a real port's go on;
-//   - devices of input: readers with a queue each, which loses all when it is full, and can be revoked;
+//   - devices of input: readers with a queue each, which loses all when it is full, and can be revoked, and motors of force feedback;
 //   - power supplies, with what their uevent says and limits of charging that keep their order;
 //   - watchdogs: opened once, which arms, pinged, stopped by V or not at all (nowayout), and resets that are counted; their attributes, or a kernel without them;
 //   - real-time clocks: opened once, set, their one alarm as wakealarm takes and shows it, a range, and a time that is lost;

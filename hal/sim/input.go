@@ -2,6 +2,8 @@ package sim
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,17 +13,36 @@ import (
 
 // Input is a device of input to add to the board.
 type Input struct {
-	Name  string
-	Under string // its parent device, as OnPlatform; "" for that
+	Name   string
+	Under  string // its parent device, as OnPlatform; "" for that
+	Rumble bool   // it has a motor, as drivers/input/misc/pwm-vibra.c does it
 }
 
 // evdev follows drivers/input/evdev.c and input.c.
 type evdev struct {
+	kernel   *Kernel
 	keys     [uapi.InputKeys / 8]byte
 	switches [(uapi.InputSwitches + 7) / 8]byte
 	clients  map[*evdevFile]bool
 	gone     bool
+	motor    *motor // nil without
 }
+
+// motor follows drivers/input/ff-core.c and ff-memless.c.
+type motor struct {
+	effects map[int16]effect
+	runs    int16 // the effect that was begun; -1 for none
+	until   time.Duration
+	next    int16
+}
+
+type effect struct {
+	uapi.FFEffect
+	owner *evdevFile
+}
+
+// effectsRoom is how many effects a motor without memory of its own takes.
+const effectsRoom = 16
 
 // evdevRoom is how many events wait for one reader, as for a device without many events in a packet.
 const evdevRoom = 64
@@ -36,6 +57,12 @@ func (k *Kernel) AddInput(i Input) string {
 	k.inputs[number] = d
 	n.children["device"] = folder() // where the kernel has a link to inputN
 	n.children["device"].add("name", constant(i.Name))
+	if i.Rumble {
+		d.motor = &motor{effects: map[int16]effect{}, runs: -1}
+		n.children["device"].children["capabilities"] = folder()
+		n.children["device"].children["capabilities"].add("ff", constant(ffBits))
+	}
+	d.kernel = k
 	k.addNode(number, "/dev/input/"+number, func(flags int) (file, error) { return d.openFile(flags) })
 	k.appear(number)
 	return number
@@ -61,7 +88,69 @@ func (d *evdev) openFile(int) (file, error) {
 }
 
 func (f *evdevFile) descriptor() int { return f.fd }
-func (f *evdevFile) close()          { delete(f.device.clients, f) }
+
+// close ends what the reader has done: its effects are removed.
+func (f *evdevFile) close() {
+	delete(f.device.clients, f)
+	if m := f.device.motor; m != nil {
+		for id, e := range m.effects {
+			if e.owner == f {
+				m.remove(id)
+			}
+		}
+	}
+}
+
+// ffBits are the effects FF_RUMBLE and FF_GAIN, as sysfs prints them for a program of this word size.
+var ffBits = map[int]string{32: "1 10000 0 0", 64: "100010000 0"}[bits.UintSize]
+
+func (m *motor) remove(id int16) {
+	delete(m.effects, id)
+	if m.runs == id {
+		m.runs = -1
+	}
+}
+
+// send takes an effect, new or changed.
+func (m *motor) send(f *evdevFile, e *uapi.FFEffect) error {
+	switch {
+	case e.Type != uapi.FFRumble:
+		return unix.EINVAL
+	case e.ID < 0 && len(m.effects) == effectsRoom:
+		return unix.ENOSPC
+	case e.ID < 0:
+		e.ID = m.next
+		m.next++
+	case m.effects[e.ID].owner != f:
+		return unix.EINVAL
+	}
+	m.effects[e.ID] = effect{*e, f}
+	return nil
+}
+
+// turn begins or ends an effect. One that is not there is none of the reader's business, and no error.
+func (m *motor) turn(now time.Duration, e *uapi.InputEvent) {
+	id := int16(e.Code)
+	effect, there := m.effects[id]
+	switch {
+	case !there:
+	case e.Value > 0:
+		m.runs, m.until = id, now+time.Duration(effect.Length)*time.Millisecond
+	case m.runs == id:
+		m.runs = -1
+	}
+}
+
+// Rumbling tells how strongly a device's motor runs, from 0 to 65535.
+func (k *Kernel) Rumbling(device string) uint16 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m := k.inputs[device].motor
+	if m.runs < 0 || k.clock() >= m.until {
+		return 0
+	}
+	return m.effects[m.runs].Strong
+}
 
 // pread gives as many whole events as there is room for.
 func (f *evdevFile) pread(p []byte, _ int64) (int, error) {
@@ -92,6 +181,13 @@ func (f *evdevFile) pwrite(p []byte) (int, error) {
 	case len(p) < uapi.InputEventSize:
 		return 0, unix.EINVAL
 	}
+	for at := 0; at+uapi.InputEventSize <= len(p); at += uapi.InputEventSize {
+		var e uapi.InputEvent
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), uapi.InputEventSize), p[at:])
+		if e.Type == uapi.InputFF && f.device.motor != nil {
+			f.device.motor.turn(f.device.kernel.clock(), &e)
+		}
+	}
 	return len(p) / uapi.InputEventSize * uapi.InputEventSize, nil
 }
 
@@ -109,6 +205,8 @@ func (f *evdevFile) ioctl(request uint, argument unsafe.Pointer) error {
 		}
 		f.revoked = true
 		f.wake()
+	case request == uapi.InputSendEffect && f.device.motor != nil:
+		return f.device.motor.send(f, (*uapi.FFEffect)(argument))
 	case request == uapi.InputGetKeys(length):
 		copy(unsafe.Slice((*byte)(argument), length), f.device.keys[:])
 	case request == uapi.InputGetSwitches(length):

@@ -47,3 +47,31 @@ const (
 	InputKeys     = 0x300 // how many codes keys have
 	InputSwitches = 0x11
 )
+
+// FFEffect is struct ff_effect of include/uapi/linux/input.h, as far as a rumble goes. Its union has a pointer in it, and with that the alignment and size of one.
+type FFEffect struct {
+	Type      uint16
+	ID        int16 // -1 for a new one, which the kernel numbers
+	Direction uint16
+	Button    uint16
+	Interval  uint16
+	Length    uint16 // ms
+	Delay     uint16 // ms
+	_         [0]uintptr
+	Strong    uint16
+	Weak      uint16
+	_         [20]byte
+	_         uintptr
+}
+
+// FFRumble is the type of such an effect.
+const FFRumble = 0x50
+
+// InputFF is the type of the events that begin (1) and end (0) an effect, whose number is the code.
+const InputFF = 0x15
+
+// The requests of the same header about effects.
+const (
+	InputSendEffect   uint = iow | input | 0x80 | uint(unsafe.Sizeof(FFEffect{}))<<size // EVIOCSFF
+	InputRemoveEffect uint = iow | input | 0x81 | word                                  // EVIOCRMFF: an int
+)

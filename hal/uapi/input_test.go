@@ -3,6 +3,7 @@ package uapi
 import (
 	"math/bits"
 	"testing"
+	"unsafe"
 )
 
 // The numbers and sizes are those that a C program prints: a request's is the same on every architecture, an event's is not.
@@ -15,6 +16,11 @@ func TestInput(t *testing.T) {
 		{"EVIOCREVOKE", InputRevoke, 0x40044591},
 		{"EVIOCGKEY(96)", InputGetKeys(96), 0x80604518},
 		{"EVIOCGSW(3)", InputGetSwitches(3), 0x8003451b},
+		{"sizeof(struct ff_effect)", uint(unsafe.Sizeof(FFEffect{})), map[int]uint{32: 44, 64: 48}[bits.UintSize]},
+		{"offsetof(struct ff_effect, replay)", uint(unsafe.Offsetof(FFEffect{}.Length)), 10},
+		{"offsetof(struct ff_effect, u)", uint(unsafe.Offsetof(FFEffect{}.Strong)), 16},
+		{"EVIOCSFF", InputSendEffect, map[int]uint{32: 0x402c4580, 64: 0x40304580}[bits.UintSize]},
+		{"EVIOCRMFF", InputRemoveEffect, 0x40044581},
 		{"sizeof(struct input_event)", uint(InputEventSize), map[int]uint{32: 16, 64: 24}[bits.UintSize]},
 	} {
 		if c.got != c.want {
