@@ -243,6 +243,25 @@ func (k *Kernel) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	return h.file.ioctl(request, argument)
 }
 
+// taker is a file with requests whose argument is a number. All others answer them with ENOTTY.
+type taker interface {
+	take(request uint, argument int) error
+}
+
+// IoctlInt makes a request with a number.
+func (k *Kernel) IoctlInt(fd int, request uint, argument int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return err
+	}
+	if f, ok := h.file.(taker); ok {
+		return f.take(request, argument)
+	}
+	return unix.ENOTTY
+}
+
 // ReadDir lists a folder, sorted.
 func (k *Kernel) ReadDir(path string) ([]string, error) {
 	k.mu.Lock()
