@@ -143,7 +143,7 @@ func TestFailAt(t *testing.T) {
 			failed = sessionOps[n-1]
 		}
 		if n == 1 { // nothing works without the descriptor
-			want = []error{syscall.EIO, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EOPNOTSUPP, syscall.ENOTTY, nil, syscall.EINVAL, syscall.EBADF}
+			want = []error{syscall.EIO, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EBADF, syscall.EOPNOTSUPP, syscall.ENOTTY, syscall.ENOTTY, nil, syscall.EINVAL, syscall.EBADF}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("with the call %d broken the session answers %v, want %v", n, got, want)
