@@ -21,6 +21,9 @@ type Kernel struct {
 	ports      map[string]*port            // by name
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
 	rtcs       map[string]*rtc             // as well
+	adapters   []*adapter                  // those that are gone too, first
+	spidevs    map[string]*spidev          // by name, those that are gone too
+	buses      buses                       // that hang or fail
 	values     map[string]map[string]value // what sensors read, by device and attribute
 	clock      func() time.Duration        // what has passed since the board was made
 	inodes     uint64                      // the last one given to a node
@@ -43,7 +46,10 @@ func New(o Options) *Kernel {
 		ports:      map[string]*port{},
 		watchdogs:  map[string]*watchdog{},
 		rtcs:       map[string]*rtc{},
+		spidevs:    map[string]*spidev{},
+		buses:      buses{hanging: map[string]bool{}, failing: map[string]error{}},
 	}
+	k.buses.resumed.L = &k.mu
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}
