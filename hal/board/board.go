@@ -8,6 +8,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
+	"github.com/halberd-io/halberd/hal/i2c"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
@@ -27,6 +28,7 @@ func Drivers() []hal.Driver {
 		remoteproc.Driver(),
 		serial.Driver(),
 		watchdog.Driver(),
+		i2c.Driver(),
 	}
 }
 
