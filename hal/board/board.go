@@ -14,6 +14,7 @@ import (
 	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
 	"github.com/halberd-io/halberd/hal/serial"
+	"github.com/halberd-io/halberd/hal/spi"
 	"github.com/halberd-io/halberd/hal/watchdog"
 )
 
@@ -29,6 +30,7 @@ func Drivers() []hal.Driver {
 		serial.Driver(),
 		watchdog.Driver(),
 		i2c.Driver(),
+		spi.Driver(),
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 
 func TestBadBoard(t *testing.T) {
 	const chip = `{"bus":"i2c-0","address":80,"registers":"0"}`
-	one := func(table, id, keys string) []simtest.Entry { return []simtest.Entry{{Table: table, ID: id, Keys: keys}} }
+	one := func(table, id, keys string) []simtest.Entry {
+		return []simtest.Entry{{Table: table, ID: id, Keys: keys}}
+	}
 	for _, c := range []struct {
 		name, want string
 		entries    []simtest.Entry

@@ -40,6 +40,7 @@ func (k *Kernel) furnish() {
 	k.AddI2C(I2C{Chips: []I2CChip{{Address: 0x48, Kind: "lm75"}, {Address: 0x50, Kind: "24c02"}}})
 	// The bus of the sensor above, whose address is its driver's.
 	k.AddI2C(I2C{Number: 1, Under: "platform/halberd-i2c=platform", Chips: []I2CChip{{Address: 0x48, Kind: "lm75", Driver: "lm75"}}})
+	k.AddSPI(SPI{})
 }
 
 // Live lets the built-in board move by itself: the button and the door toggle now and then, and the temperature and the supply drift. The same seed makes the same moves. It ends with stop,

@@ -23,6 +23,7 @@ type Kernel struct {
 	rtcs       map[string]*rtc             // as well
 	adapters   []*adapter                  // those that are gone too, first
 	spidevs    map[string]*spidev          // by name, those that are gone too
+	bufsiz     int                         // of spidev
 	buses      buses                       // that hang or fail
 	values     map[string]map[string]value // what sensors read, by device and attribute
 	clock      func() time.Duration        // what has passed since the board was made

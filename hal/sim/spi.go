@@ -16,7 +16,7 @@ type SPI struct {
 	MinHz, MaxHz    uint32  // what the controller can do; 0 for 1 kHz and 10 MHz
 	Bits            []uint8 // of a word, which the controller can do; nil for 8 and 16
 	Mode            uint32  // as the board's description has it
-	Buffer          int     // the module's parameter bufsiz; 0 for 4096, its default
+	Buffer          int     // the module's parameter bufsiz, for all devices from then on; 0 leaves it as it is, 4096 at first
 }
 
 // spidev follows drivers/spi/spidev.c, with spi_setup and __spi_validate of spi.c behind it, on a controller that knows all of SPI_MODE_3, SPI_CS_HIGH, SPI_LSB_FIRST, SPI_LOOP and SPI_NO_CS.
@@ -40,7 +40,7 @@ func (k *Kernel) AddSPI(s SPI) string {
 	if s.Bits == nil {
 		s.Bits = []uint8{8, 16}
 	}
-	s.Buffer = orNumber(s.Buffer, 4096)
+	k.bufsiz = orNumber(s.Buffer, orNumber(k.bufsiz, 4096))
 	d := &spidev{SPI: s, kernel: k, bus: fmt.Sprint("spi", s.Bus), bits: 8, speed: s.MaxHz}
 	chip := fmt.Sprintf("spi%d.%d", s.Bus, s.ChipSelect)
 	name := "spidev" + chip[len("spi"):]
@@ -50,7 +50,7 @@ func (k *Kernel) AddSPI(s SPI) string {
 	dev.paths = append(dev.paths, "/sys/devices/platform/halberd-sim/spi_master/"+d.bus+"/"+chip)
 	dev.unplugged = func() { d.gone = true }
 	k.spidevs[name] = d
-	k.mkdir("/sys/module/spidev/parameters").add("bufsiz", constant(strconv.Itoa(s.Buffer)))
+	k.mkdir("/sys/module/spidev/parameters").add("bufsiz", constant(strconv.Itoa(k.bufsiz)))
 	k.addNode(name, "/dev/"+name, func(int) (file, error) {
 		d.users++
 		return spiFile{d}, nil
@@ -92,7 +92,7 @@ func (f spiFile) pwrite(p []byte) (int, error) { return len(p), f.half(p) }
 
 // half is spidev_sync_read and spidev_sync_write.
 func (f spiFile) half(p []byte) error {
-	if len(p) > f.Buffer {
+	if len(p) > f.kernel.bufsiz {
 		return unix.EMSGSIZE
 	}
 	return f.message([]uapi.SPITransfer{{TxBuf: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), Len: uint32(len(p))}})
@@ -193,7 +193,7 @@ func (d *spidev) message(transfers []uapi.SPITransfer) error {
 		if t.TxBuf != 0 {
 			tx += aligned
 		}
-		if rx > d.Buffer || tx > d.Buffer {
+		if rx > d.kernel.bufsiz || tx > d.kernel.bufsiz {
 			return unix.EMSGSIZE
 		}
 	}

@@ -18,7 +18,7 @@ const (
 )
 
 // SPIMaxTransfers is how many transfers the size in a request's number has room for.
-const SPIMaxTransfers = (1<<14 - 1) / int(unsafe.Sizeof(SPITransfer{}))
+const SPIMaxTransfers = (1<<14 - 1) / 32
 
 // SPIMessage is SPI_IOC_MESSAGE(n): a request with a pointer to the first of n transfers.
 func SPIMessage(n int) uint { return iow | spi | uint(n)*uint(unsafe.Sizeof(SPITransfer{}))<<size }
