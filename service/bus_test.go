@@ -134,7 +134,7 @@ func others(t *testing.T, r *servicetest.Raw) {
 			{i2cCall("Probe", `"bus":"i2c-1","address":73`), `{"parameters":{"present":false}}`},
 			{`{"method":"io.halberd.Spi.Transfer","parameters":{"device":"flash0","segments":[{"write":"AQ==","read":true}]}}`, `{"parameters":{"reads":[{"data":"AQ=="}]}}`},
 			{`{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`, `{"parameters":{"value":0}}`},
-			{`{"method":"io.halberd.Board.Describe","parameters":{"device":"I2c/eeprom"}}`, `{"parameters":{"class":"I2c","id":"eeprom","bus":"i2c-0"…`},
+			{`{"method":"io.halberd.Board.Describe","parameters":{"device":"I2c/eeprom"}}`, `{"parameters":{"class":"I2c","id":"eeprom","bus":"i2c-0","methods":["Read","Write"]}}`},
 		} {
 			if got, err := r.Call(c.call); err != nil || !matches(got, c.want) {
 				t.Fatalf("%s: got %s, %v, want %s", c.call, got, err, c.want)
