@@ -1,11 +1,17 @@
 package i2c
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 func TestBadBoard(t *testing.T) {
@@ -141,5 +147,56 @@ func TestDeclarations(t *testing.T) {
 	again := simtest.Open(t, Driver(), bench(), false, declared...)
 	if got := again.IDs(); got != b.IDs() || strings.Contains(again.Log.String(), "WARN") {
 		t.Errorf("got %s, want %s; log: %s", got, b.IDs(), again.Log.String())
+	}
+}
+
+// answering is a kernel whose adapters can be opened where there are none: what i2c-dev would say of them is made up.
+type answering struct{ hal.Kernel }
+
+func (k answering) Open(path string, flags int) (int, error) {
+	if strings.HasPrefix(path, "/dev/") {
+		path = "/sys/class/i2c-dev/" + path[len("/dev/"):] + "/name"
+	}
+	return k.Kernel.Open(path, flags)
+}
+
+func (k answering) Ioctl(_ int, request uint, argument unsafe.Pointer) error {
+	switch request {
+	case uapi.I2CFuncs:
+		*(*uint)(argument) = uapi.I2CFuncI2C | uapi.I2CFuncReadByte | uapi.I2CFuncQuick
+		return nil
+	case uapi.I2CSMBus:
+		return unix.ENXIO
+	}
+	return unix.ENOTTY
+}
+
+func (answering) IoctlInt(int, uint, int) error { return nil }
+
+// TestMultiplexedBoard: /sys as the kernel's documentation has it, made by nothing of ours. All adapters of a tree of multiplexers have one worker, and a driver on one of them has its address on those that it can be joined to.
+func TestMultiplexedBoard(t *testing.T) {
+	b := simtest.Open(t, Driver(), answering{simtest.Tree(t, "testdata/multiplexed.tree")}, false,
+		simtest.Entry{Table: "i2c-bus", ID: "left", Keys: `{"adapter":"i2c-0-mux (chan_id 0)"}`},
+		simtest.Entry{Table: "i2c-bus", ID: "right", Keys: `{"adapter":"/sys/devices/platform/soc/30a20000.i2c/i2c-0/i2c-4"}`})
+	for i := range b.Class.Devices.Len() {
+		if d := b.Class.Devices.At(i); d.Bus() != "i2c-0" {
+			t.Errorf("%s is on %s, want i2c-0", d.ID(), d.Bus())
+		}
+	}
+	expectIDs(b, "i2c-0 left right")
+	for _, c := range []struct {
+		bus     string
+		address int
+		holder  string
+	}{
+		{"i2c-0", 0x70, "pca954x"}, {"left", 0x70, "pca954x"}, {"right", 0x70, "pca954x"},
+		{"i2c-0", 0x48, "lm75"}, {"left", 0x48, "lm75"}, {"right", 0x48, ""},
+		{"i2c-0", 0x50, ""}, {"left", 0x50, ""}, {"i2c-0", 0x29, ""},
+	} {
+		want := `{"present":false}`
+		if c.holder != "" {
+			want = `Busy{"class":"I2c","device":"` + c.bus + `","holder":"` + c.holder + `"}`
+		}
+		b.Expect("Probe", fmt.Sprintf(`{"bus":%q,"address":%d}`, c.bus, c.address), want)
 	}
 }
