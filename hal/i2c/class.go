@@ -35,7 +35,7 @@ func methods(buses *hal.Set[*Bus], chips *hal.Set[*Chip]) []*hal.Method {
 			"An adapter of SMBus alone carries what is the same on the wires, if it has that kind of transfer: a read of 1 byte; a write of 1 byte (write byte), 2 (byte data), 3 (word data) or 4 to 33 (I2C block data); a write of 1 byte and then a read at the same address of 1 byte (byte data), 2 (word data) or 3 to 32 (I2C block data).\n"+
 			"NotSupported{transfer} for all else, and where an adapter has limits of its own.\n"+
 			"Where it fails half-way, the messages before that were carried out, and what had been read is lost. "+nack+"\n"+slow+"\n"+
-			"A grant may limit messages.address, messages.readLength (then every message has to read) and messages.write.length (then every message has to write).", (*Bus).transfer),
+			"It reaches every chip on the bus, also one that board.toml names and somebody has claimed: a claim on the bus keeps others from it. A grant may limit messages.address, messages.readLength (then every message has to read) and messages.write.length (then every message has to write).", (*Bus).transfer),
 		hal.On(buses, hal.Hazard, "Probe", "Asks whether anything answers at an address: with a write of no bytes, at 0x30 to 0x37 and 0x50 to 0x5f by reading one byte. Some chips take either for a command.\n"+
 			"NotSupported{transfer} where the adapter can do neither. Busy, with the driver, where the kernel has bound one to the address.\n"+slow, (*Bus).answers),
 		hal.On(chips, hal.Observe, "Read", "Reads bytes from a register on, as many as the chip counts on by itself. OutOfRange beyond the registers that board.toml lets be read.\n"+
