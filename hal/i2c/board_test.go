@@ -78,6 +78,7 @@ func TestSpans(t *testing.T) {
 		{"0-3, 4-7", 5, span{0, 7}, true},
 		{"4-7, 0-5", 0, span{0, 7}, true},
 		{"0-9, 2-3", 9, span{0, 9}, true},
+		{"0-1, 4-5, 8-9, 2-7", 9, span{0, 9}, true},
 		{" 1 - 2 ", 2, span{1, 2}, true},
 	} {
 		all, err := parseSpans(c.text, 0xff)

@@ -2,7 +2,6 @@ package i2c
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,7 +9,7 @@ import (
 // span is registers that follow each other, both ends included.
 type span struct{ first, last int64 }
 
-// spans are registers as board.toml lists them: in order, and no two touch.
+// spans are registers as board.toml lists them. No two touch.
 type spans []span
 
 // parseSpans reads "0x00-0x7f, 0x90". most is the greatest register that there may be.
@@ -32,9 +31,9 @@ func parseSpans(text string, most int64) (spans, error) {
 		case first > last:
 			return nil, fmt.Errorf("the range %s ends before it begins", part)
 		}
-		all = append(all, span{first, last})
+		all = all.and(span{first, last})
 	}
-	return all.joined(), nil
+	return all, nil
 }
 
 func parseRegister(text string, most int64) (int64, error) {
@@ -50,18 +49,16 @@ func parseRegister(text string, most int64) (int64, error) {
 	return int64(n), nil
 }
 
-// joined puts them in order and makes one of those that touch or overlap.
-func (s spans) joined() spans {
-	slices.SortFunc(s, func(a, b span) int { return int(a.first - b.first) })
-	out := s[:0]
-	for _, one := range s {
-		if n := len(out); n > 0 && one.first <= out[n-1].last+1 {
-			out[n-1].last = max(out[n-1].last, one.last)
+// and takes one more in: those that it touches or overlaps become one with it.
+func (s spans) and(one span) (out spans) {
+	for _, other := range s {
+		if other.first <= one.last+1 && one.first <= other.last+1 {
+			one = span{min(one.first, other.first), max(one.last, other.last)}
 		} else {
-			out = append(out, one)
+			out = append(out, other)
 		}
 	}
-	return out
+	return append(out, one)
 }
 
 // with is the span that a register is in, else the nearest one.
