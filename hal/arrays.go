@@ -20,6 +20,25 @@ func (f *Fields) Blob(name string, p *[]byte, max int64, doc string) {
 	case encoding:
 		f.key(name)
 		f.out = wire.AppendBytes(f.out, *p)
+	case examining:
+		f.examiner.Examine(f.limitPath(name)+BlobLength, Scalar{Kind: Int, Int: int64(len(*p))})
+	}
+}
+
+// BlobLength stands behind the path of bytes where a grant limits how many they are: data.length. That is all that limits see of them.
+const BlobLength = ".length"
+
+// OptBlob is bytes, base64 on the wire, at most max of them, which may be left out.
+func (f *Fields) OptBlob(name string, p *Opt[[]byte], max int64, doc string) {
+	switch {
+	case f.mode == describing:
+		f.declare(Field{Name: name, Kind: Blob, Optional: true, Max: max, Doc: doc})
+	case f.mode == decoding:
+		if v, ok := f.take(name, true); ok {
+			*p = Some(f.blob(name, v, max))
+		}
+	case p.Set:
+		f.Blob(name, &p.Value, max, doc)
 	}
 }
 

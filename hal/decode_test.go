@@ -48,6 +48,14 @@ var kinds = map[string]func() hal.Message{
 		return fields(func(f *hal.Fields) { f.OptEnum("p", p, words, "") })
 	},
 	"Blob": func() hal.Message { p := new([]byte); return fields(func(f *hal.Fields) { f.Blob("p", p, 3, "") }) },
+	"OptBlob": func() hal.Message {
+		p := new(hal.Opt[[]byte])
+		return fields(func(f *hal.Fields) { f.OptBlob("p", p, 3, "") })
+	},
+	"Span": func() hal.Message {
+		p := new(int64)
+		return fields(func(f *hal.Fields) { f.Span("p", p, 2, 1, 5, hal.Unitless, "") })
+	},
 	"Texts": func() hal.Message {
 		p := new([]string)
 		return fields(func(f *hal.Fields) { f.Texts("p", p, 1, 2, "") })
@@ -214,6 +222,16 @@ func TestDecode(t *testing.T) {
 		{"Blob", "missing", `{}`, missing},
 		{"Blob", "null", `{"p":null}`, missing},
 		{"Blob", "array of bytes", `{"p":[0,1]}`, blob},
+		{"OptBlob", "longest", `{"p":"AAEC"}`, `{"p":"AAEC"}`},
+		{"OptBlob", "empty", `{"p":""}`, `{"p":""}`},
+		{"OptBlob", "too long", `{"p":"AAECAw=="}`, "p: must not be longer than 3 bytes"},
+		{"OptBlob", "no base64", `{"p":"A"}`, blob},
+		{"OptBlob", "missing", `{}`, `{}`},
+		{"OptBlob", "null", `{"p":null}`, `{}`},
+
+		{"Span", "greatest", `{"p":5}`, `{"p":5}`},
+		{"Span", "beyond", `{"p":6}`, "p: must be from 1 to 5"},
+		{"Span", "missing", `{}`, missing},
 
 		{"Texts", "one", `{"p":["a"]}`, `{"p":["a"]}`},
 		{"Texts", "most", `{"p":["a","a"]}`, `{"p":["a","a"]}`},

@@ -20,6 +20,7 @@ const (
 	MicroWattHours   Unit = "µWh"
 	MilliCelsius     Unit = "m°C"
 	Percent          Unit = "%"
+	Hertz            Unit = "Hz"
 )
 
 // Kind is the type of a field.

@@ -201,6 +201,19 @@ func (f *Fields) IntIn(name string, p *int64, min, max int64, unit Unit, doc str
 	}
 }
 
+// Span is a required integer from min to max that is the first of several which the call is about. A grant's limits see each of them; count is how many they are, once the message is decoded.
+func (f *Fields) Span(name string, first *int64, count, min, max int64, unit Unit, doc string) {
+	if f.mode != examining {
+		f.IntIn(name, first, min, max, unit, doc)
+		return
+	}
+	path := f.limitPath(name)
+	f.examiner.Examine(path, Scalar{Kind: Int, Int: *first})
+	for i := int64(1); i < count; i++ {
+		f.examiner.Examine(path, Scalar{Kind: Int, Int: *first + i})
+	}
+}
+
 // OptInt is an optional integer of 64 bits.
 func (f *Fields) OptInt(name string, p *Opt[int64], unit Unit, doc string) {
 	f.OptIntIn(name, p, math.MinInt64, math.MaxInt64, unit, doc)

@@ -24,6 +24,8 @@ type everything struct {
 	Enum     string
 	MayEnum  hal.Opt[string]
 	Blob     []byte
+	MayBlob  hal.Opt[[]byte]
+	Span     int64
 	Texts    []string
 	MayTexts hal.Opt[[]string]
 	Ints     []int64
@@ -45,6 +47,8 @@ func (m *everything) Fields(f *hal.Fields) {
 	f.Enum("enum", &m.Enum, words, "A word.")
 	f.OptEnum("mayEnum", &m.MayEnum, words, "One that may be left out.")
 	f.Blob("blob", &m.Blob, 16, "Bytes.")
+	f.OptBlob("mayBlob", &m.MayBlob, 16, "Bytes that may be left out.")
+	f.Span("span", &m.Span, int64(len(m.Blob)), 0, 9, hal.Unitless, "The first of as many as there are bytes.")
 	f.Texts("texts", &m.Texts, 0, 4, "Strings.")
 	f.OptTexts("mayTexts", &m.MayTexts, 1, 4, "Strings that may be left out.")
 	f.Ints("ints", &m.Ints, 0, 4, hal.Unitless, "Integers.")
@@ -57,7 +61,7 @@ func (m *everything) Fields(f *hal.Fields) {
 func full() *everything {
 	return &everything{
 		Int: -1, Ranged: 10, MayInt: hal.Some[int64](0), MayRange: hal.Some[int64](1 << 60), Bool: true, MayBool: hal.Some(false),
-		Text: "a \"quoted\" word", MayText: hal.Some(""), Enum: "pull_up", MayEnum: hal.Some("pull_down"), Blob: []byte{0, 255},
+		Text: "a \"quoted\" word", MayText: hal.Some(""), Enum: "pull_up", MayEnum: hal.Some("pull_down"), Blob: []byte{0, 255}, MayBlob: hal.Some([]byte{7}), Span: 4,
 		Texts: []string{"a", "b"}, MayTexts: hal.Some([]string{"c"}), Ints: []int64{1, 2}, MayInts: hal.Some([]int64{3}),
 		Map: map[string]int64{"z": 1, "a": 2}, Raw: wire.Value(`{"x":[1]}`),
 		Parts: []part{{Address: 8, Name: hal.Some("first"), Bits: []bit{{1}, {2}}}, {Address: 9}},
@@ -71,9 +75,9 @@ func TestEncode(t *testing.T) {
 		want string
 	}{
 		{"no fields", new(hal.None), `{}`},
-		{"nothing set", new(everything), `{"int":0,"rangedMSec":0,"bool":false,"text":"","enum":"","blob":"","texts":[],"ints":[],"map":{},"parts":[]}`},
+		{"nothing set", new(everything), `{"int":0,"rangedMSec":0,"bool":false,"text":"","enum":"","blob":"","span":0,"texts":[],"ints":[],"map":{},"parts":[]}`},
 		{"everything set", full(), `{"int":-1,"rangedMSec":10,"mayInt":0,"mayRangeNSec":1152921504606846976,"bool":true,"mayBool":false,` +
-			`"text":"a \"quoted\" word","mayText":"","enum":"pull_up","mayEnum":"pull_down","blob":"AP8=","texts":["a","b"],"mayTexts":["c"],` +
+			`"text":"a \"quoted\" word","mayText":"","enum":"pull_up","mayEnum":"pull_down","blob":"AP8=","mayBlob":"Bw==","span":4,"texts":["a","b"],"mayTexts":["c"],` +
 			`"ints":[1,2],"mayInts":[3],"map":{"a":2,"z":1},"raw":{"x":[1]},` +
 			`"parts":[{"address":8,"name":"first","bits":[{"n":1},{"n":2}]},{"address":9,"bits":[]}]}`},
 		{"only what may be left out", fields(func(f *hal.Fields) { f.OptInt("p", &hal.Opt[int64]{Value: 1}, hal.Unitless, "") }), `{}`},
@@ -129,6 +133,8 @@ func TestDescribe(t *testing.T) {
 		`enum kind=3 optional=false unit="" 0..0 [pull_up pull_down] "A word." fields=0`,
 		`mayEnum kind=3 optional=true unit="" 0..0 [pull_up pull_down] "One that may be left out." fields=0`,
 		`blob kind=4 optional=false unit="" 0..16 [] "Bytes." fields=0`,
+		`mayBlob kind=4 optional=true unit="" 0..16 [] "Bytes that may be left out." fields=0`,
+		`span kind=0 optional=false unit="" 0..9 [] "The first of as many as there are bytes." fields=0`,
 		`texts kind=5 optional=false unit="" 0..4 [] "Strings." fields=0`,
 		`mayTexts kind=5 optional=true unit="" 1..4 [] "Strings that may be left out." fields=0`,
 		`ints kind=6 optional=false unit="" 0..4 [] "Integers." fields=0`,
@@ -157,11 +163,11 @@ func TestExamine(t *testing.T) {
 		want       []string
 	}{
 		{"full", string(hal.Encode(nil, full())), []string{"int=-1", "rangedMSec=10", "mayInt=0", "mayRangeNSec=1152921504606846976", "bool=true",
-			"mayBool=false", `text="a \"quoted\" word"`, `mayText=""`, `enum="pull_up"`, `mayEnum="pull_down"`, `texts="a"`, `texts="b"`, `mayTexts="c"`,
+			"mayBool=false", `text="a \"quoted\" word"`, `mayText=""`, `enum="pull_up"`, `mayEnum="pull_down"`, "blob.length=2", "mayBlob.length=1", "span=4", "span=5", `texts="a"`, `texts="b"`, `mayTexts="c"`,
 			"ints=1", "ints=2", "mayInts=3", "map=1", "map=2", "parts.address=8", `parts.name="first"`, "parts.bits.n=1", "parts.bits.n=2",
 			"parts.address=9"}},
-		{"what was left out is not shown", `{"int":0,"rangedMSec":0,"bool":false,"text":"","enum":"pull_up","blob":"","texts":[],"ints":[],"map":{},"parts":[]}`,
-			[]string{"int=0", "rangedMSec=0", "bool=false", `text=""`, `enum="pull_up"`}},
+		{"what was left out is not shown", `{"int":0,"rangedMSec":0,"bool":false,"text":"","enum":"pull_up","blob":"","span":3,"texts":[],"ints":[],"map":{},"parts":[]}`,
+			[]string{"int=0", "rangedMSec=0", "bool=false", `text=""`, `enum="pull_up"`, "blob.length=0", "span=3"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,6 +17,7 @@ type Kernel interface {
 	Pwrite(fd int, p []byte, offset int64) (int, error)
 	Write(fd int, p []byte) (int, error) // where the descriptor stands: for devices that have no offsets
 	Ioctl(fd int, request uint, argument unsafe.Pointer) error
+	IoctlInt(fd int, request uint, argument int) error // of a request whose argument is a number itself
 	// Pass gives another descriptor of what fd is open for, to be handed to a peer; it is closed with close(2), by whoever has it. EOPNOTSUPP where what fd stands for does
 	// not exist outside of this Kernel.
 	Pass(fd int) (int, error)

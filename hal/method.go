@@ -30,6 +30,9 @@ type Method struct {
 // FullName is the name on the wire.
 func (m *Method) FullName() string { return m.Interface + "." + m.Name }
 
+// Finds reports whether a call of the method may name a device: one of another kind of the class is none to it.
+func (m *Method) Finds(id string) bool { return m.make().finds(id) }
+
 // Holder stands for who called, opaquely: classes compare it and learn when it ends, and nothing else. What stands for a datagram is somebody else once its call is answered.
 type Holder interface {
 	// Ended calls f on the loop once, when the holder's connection has ended, unless stopped before.
@@ -50,6 +53,7 @@ type operation interface {
 	device(i int) Device // nil where there is no such device
 	deviceID(i int) string
 	missing(i int) Refusal // why there is no such device
+	finds(id string) bool  // whether a call may name that device
 	run(h Holder) error
 	watch(s *Session) error
 	reset()

@@ -196,6 +196,19 @@ func TestBus(t *testing.T) {
 	}
 }
 
+func TestFinds(t *testing.T) {
+	for _, c := range []struct {
+		method, id string
+		want       bool
+	}{
+		{"Get", "hall", true}, {"Get", "cellar", false}, {"SetMany", "yard", true}, {"SetMany", "cellar", false}, {"Watch", "far", true}, {"Reset", "hall", false},
+	} {
+		if got := newToy(t).method(t, c.method).Finds(c.id); got != c.want {
+			t.Errorf("%s finds %s: %t, want %t", c.method, c.id, got, c.want)
+		}
+	}
+}
+
 func TestSeveralBusesAreRefused(t *testing.T) {
 	y := newToy(t)
 	if err := y.lamps.Add(&lamp{id: "farther", bus: "spi0"}); err != nil {

@@ -74,6 +74,7 @@ func (o *onOne[D, P, R, PP, PR]) devices() int           { return 1 }
 func (o *onOne[D, P, R, PP, PR]) device(int) Device      { return o.target.device() }
 func (o *onOne[D, P, R, PP, PR]) deviceID(int) string    { return o.id }
 func (o *onOne[D, P, R, PP, PR]) missing(int) Refusal    { return o.set.Missing(o.id) }
+func (o *onOne[D, P, R, PP, PR]) finds(id string) bool   { _, ok := o.set.Find([]byte(id)); return ok }
 func (o *onOne[D, P, R, PP, PR]) run(Holder) error       { return o.do(o.dev, &o.in, &o.out) }
 func (o *onOne[D, P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
 
@@ -131,6 +132,7 @@ func (t *targets[D]) devices() int          { return len(t.list) }
 func (t *targets[D]) device(i int) Device   { return t.list[i].device() }
 func (t *targets[D]) deviceID(i int) string { return t.list[i].id }
 func (t *targets[D]) missing(i int) Refusal { return t.set.Missing(t.list[i].id) }
+func (t *targets[D]) finds(id string) bool  { _, ok := t.set.Find([]byte(id)); return ok }
 func (t *targets[D]) clear()                { clear(t.list); t.list = t.list[:0] }
 
 func (t *targets[D]) found() []D {
@@ -176,6 +178,7 @@ func (o *plain[P, R, PP, PR]) devices() int           { return 0 }
 func (o *plain[P, R, PP, PR]) device(int) Device      { return nil }
 func (o *plain[P, R, PP, PR]) deviceID(int) string    { return "" }
 func (o *plain[P, R, PP, PR]) missing(int) Refusal    { return nil }
+func (o *plain[P, R, PP, PR]) finds(string) bool      { return false }
 func (o *plain[P, R, PP, PR]) run(h Holder) error     { return o.do(h, &o.in, &o.out) }
 func (o *plain[P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
 

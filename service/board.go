@@ -55,7 +55,7 @@ type described struct {
 func (p *described) Fields(f *hal.Fields) {
 	p.listed.Fields(f)
 	f.OptText("bus", &p.bus, "The bus that calls may have to wait for.")
-	f.Texts("methods", &p.methods, 0, 64, "Methods of its class that the caller has a grant for.")
+	f.Texts("methods", &p.methods, 0, 64, "Methods of its class that the caller has a grant for, and that take such a device.")
 }
 
 // boardClass is io.halberd.Board.
@@ -130,7 +130,7 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 		out.listed = listed{class, id}
 		out.bus = hal.Opt[string]{Value: d.Bus(), Set: d.Bus() != ""}
 		for _, m := range i.Methods {
-			if rights.Covers(m) {
+			if rights.Covers(m) && (m.Device == "" || m.Finds(id)) {
 				out.methods = append(out.methods, m.Name)
 			}
 		}

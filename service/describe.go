@@ -74,6 +74,7 @@ func (bare) Pwrite(int, []byte, int64) (int, error)   { return -1, syscall.EBADF
 func (bare) Write(int, []byte) (int, error)           { return -1, syscall.EBADF }
 func (bare) Pass(int) (int, error)                    { return -1, syscall.EBADF }
 func (bare) Ioctl(int, uint, unsafe.Pointer) error    { return syscall.EBADF }
+func (bare) IoctlInt(int, uint, int) error            { return syscall.EBADF }
 func (bare) ReadDir(string) (names []string, e error) { return nil, syscall.ENOENT }
 func (bare) Readlink(string) (string, error)          { return "", syscall.ENOENT }
 func (bare) Inode(string) (uint64, error)             { return 0, syscall.ENOENT }

@@ -71,6 +71,13 @@ io.halberd.Watchdog.Unregister control
 io.halberd.Watchdog.Status observe
 io.halberd.Watchdog.Arm administer
 io.halberd.Watchdog.Disarm administer
+io.halberd.I2c.Transfer hazard
+io.halberd.I2c.Probe hazard
+io.halberd.I2c.Read observe
+io.halberd.I2c.Write control
+io.halberd.Spi.Transfer control
+io.halberd.Spi.Configure configure
+io.halberd.Spi.Lease configure
 `
 
 func TestVerbs(t *testing.T) {

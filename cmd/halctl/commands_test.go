@@ -42,6 +42,8 @@ var commandRows = []struct {
 	{"a method without a device", "watchdog status", 0, "state        disarmed\nwatchdog     main\nonHang       reset\n…", ""},
 	{"a method without a device that is refused", "watchdog ping ui", 1, "", "halctl: io.halberd.Watchdog.Ping: io.halberd.NoSuchDevice: {\"class\":\"Watchdog\",\"device\":\"ui\"}\n"},
 	{"a method that ends with the connection", "watchdog register ui 10000", 2, "", "usage: halctl watchdog ping|unregister|status|arm|disarm\n"},
+	{"i2c write", "i2c write eeprom 0x80 AQI=", 0, "", ""},
+	{"i2c transfer", `i2c transfer i2c0 [{"address":80,"write":"gA=="},{"address":80,"readLength":2}]`, 0, "data=AQI=\n", ""},
 	{"call", `call io.halberd.Gpio.Get {"line":"relay-up"}`, 0, "{\"value\":1}\n", ""},
 	{"call without parameters", "call io.halberd.Board.List", 0, `{"devices":[{"class":"…`, ""},
 	{"call what is not there", "call io.halberd.Gpio.Explode", 1, "", "halctl: io.halberd.Gpio.Explode: org.varlink.service.MethodNotFound: {\"method\":\"io.halberd.Gpio.Explode\"}\n"},
@@ -248,6 +250,7 @@ func TestUsageErrors(t *testing.T) {
 		{"sensor watch soc --every-msec soon", `everyMSec is an integer, not "soon"`},
 		{"led set-color status red", `colors are NAME=VALUE with an integer, not "red"`},
 		{"led set-color status red=1 red=2", `colors: "red" is given twice`},
+		{"i2c transfer i2c0 address=80", `messages is an array in JSON, [{…}], not "address=80"`},
 		{"-a @halberd list", "bad address"},
 		{"-a tcp:localhost list", "bad address"},
 	}

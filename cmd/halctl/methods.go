@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -218,6 +219,11 @@ func typed(f hal.Field, words []string) (any, error) {
 		return pairs(f, words)
 	case hal.Text, hal.Enum, hal.Blob:
 		return words[0], nil
+	case hal.List:
+		if !json.Valid([]byte(words[0])) {
+			return nil, fmt.Errorf("%s is an array in JSON, [{…}], not %q", f.Name, words[0])
+		}
+		return json.RawMessage(words[0]), nil
 	}
 	return nil, fmt.Errorf("%s can only be given to halctl call", f.Name)
 }

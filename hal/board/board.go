@@ -9,12 +9,14 @@ import (
 	"github.com/halberd-io/halberd/hal/battery"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/haptic"
+	"github.com/halberd-io/halberd/hal/i2c"
 	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
 	"github.com/halberd-io/halberd/hal/serial"
+	"github.com/halberd-io/halberd/hal/spi"
 	"github.com/halberd-io/halberd/hal/watchdog"
 )
 
@@ -31,6 +33,8 @@ func Drivers() []hal.Driver {
 		input.Driver(),
 		haptic.Driver(),
 		watchdog.Driver(),
+		i2c.Driver(),
+		spi.Driver(),
 	}
 }
 

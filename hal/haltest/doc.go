@@ -24,7 +24,7 @@
 //     contract has for them, and a unit stands in the name: an app that reads periodNSec cannot take it for milliseconds.
 //   - text: an interface only ever gains methods and optional fields. The printed text stands in testdata/<Class>.varlink, so that each change of it is
 //     seen in review. -update writes it anew.
-//   - names: a device has exactly one ID, which finds it and nothing else, and no method takes another spelling of it. Grants name devices: a second name
+//   - names: a device has exactly one ID, which finds it and nothing else, in each method for its kind of device and in no other one, and no method takes another spelling of it. Grants name devices: a second name
 //     would be a way around them.
 //   - calls: there is a call of each method that is carried out on this kernel, or is refused by the name given, and its reply has the declared results within their declared limits. Without
 //     it the checks below would find nothing to break. A method with the verb observe writes no attribute: a grant to look must not be one to touch.

@@ -123,6 +123,14 @@ func (f *Faulty) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	return f.kernel.Ioctl(fd, request, argument)
 }
 
+// IoctlInt makes a request with a number.
+func (f *Faulty) IoctlInt(fd int, request uint, argument int) error {
+	if err := f.fault(Ioctl); err != nil {
+		return err
+	}
+	return f.kernel.IoctlInt(fd, request, argument)
+}
+
 // ReadDir lists a folder.
 func (f *Faulty) ReadDir(path string) ([]string, error) {
 	if err := f.fault(ReadDir); err != nil {

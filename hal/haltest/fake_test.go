@@ -81,6 +81,7 @@ func (k *fake) Pwrite(fd int, p []byte, _ int64) (int, error) {
 }
 
 func (k *fake) Ioctl(int, uint, unsafe.Pointer) error { return syscall.ENOTTY }
+func (k *fake) IoctlInt(int, uint, int) error         { return syscall.ENOTTY }
 func (k *fake) Readlink(string) (string, error)       { return "", syscall.EINVAL }
 func (k *fake) Uevents() (int, error)                 { return -1, syscall.EPROTONOSUPPORT }
 func (k *fake) Uevent(int, []byte) (int, error)       { return 0, syscall.EBADF }

@@ -201,6 +201,13 @@ func (r *Recorder) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	return err
 }
 
+// IoctlInt makes a request with a number.
+func (r *Recorder) IoctlInt(fd int, request uint, argument int) error {
+	err := r.kernel.IoctlInt(fd, request, argument)
+	r.note(fd, KernelCall{Op: Ioctl, Request: request, Err: err})
+	return err
+}
+
 // ReadDir lists a folder.
 func (r *Recorder) ReadDir(path string) ([]string, error) {
 	names, err := r.kernel.ReadDir(path)

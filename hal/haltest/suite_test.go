@@ -61,6 +61,7 @@ func TestChecksFind(t *testing.T) {
 		{"names", "two names of one device", flaws{alias: true}, `Get of "HALL" finds a device, and none has that ID`},
 		{"names", "two names of one among several", flaws{alias: true}, `SetMany of "HALL" finds a device, and none has that ID`},
 		{"names", "two names of one with a value", flaws{alias: true}, `SetLevels of "HALL" finds a device, and none has that ID`},
+		{"names", "one device of two kinds", flaws{shelf: "hall"}, `Count of "yard": no such device: Lamp/yard`},
 
 		{"calls", "method without a call", flaws{methodName: "Put"}, "the harness has no call of Put"},
 		{"calls", "call without a method", flaws{methodName: "Put"}, "the harness has a call of Set, and there is no such method"},
@@ -182,6 +183,13 @@ func TestTolerates(t *testing.T) {
 		return h
 	}
 	if got := checkNamed(t, "faults in a call").problems(open); len(got) > 0 {
+		t.Errorf("found %q, want nothing", got)
+	}
+}
+
+// A class may have devices of two kinds.
+func TestTwoKindsOfDevices(t *testing.T) {
+	if got := checkNamed(t, "names").problems(harness(flaws{shelf: "oak"})); len(got) > 0 {
 		t.Errorf("found %q, want nothing", got)
 	}
 }

@@ -28,7 +28,7 @@ type flaws struct {
 	fieldName, unitName, enumValue, twice, methodName                          string
 	verb                                                                       hal.Verb
 	unit                                                                       hal.Unit
-	device                                                                     string
+	device, shelf                                                              string
 	lax, tight, panics, slow, alias, badID, twoIDs, nosy, sneaky               bool
 	wrongResult, extraResult, missingResult, observerWrites, fails             bool
 	leaks, swallowsWrite, swallowsRead, plainErrors, vague, panicsLate, sticks bool
@@ -178,9 +178,18 @@ func (y *toy) inventory() hal.Inventory {
 		return also{y.lamps, &lamp{toy: y, id: "a b"}}
 	case y.wrong.twoIDs:
 		return also{y.lamps, y.lamps.At(0)}
+	case y.wrong.shelf != "":
+		return also{y.lamps, shelf(y.wrong.shelf)}
 	}
 	return y.lamps
 }
+
+// shelf is a device of another kind, which a flaw adds.
+type shelf string
+
+func (s shelf) ID() string               { return string(s) }
+func (shelf) Bus() string                { return "" }
+func (shelf) count(_, _ *hal.None) error { return nil }
 
 type also struct {
 	*hal.Set[*lamp]
@@ -232,6 +241,11 @@ func (y *toy) methods() []*hal.Method {
 	}
 	if y.wrong.lax {
 		methods[3].In[0].Each = &hal.Range{Min: 2, Max: 254}
+	}
+	if y.wrong.shelf != "" {
+		shelves := hal.NewSet[shelf]("Lamp", "shelf")
+		_ = shelves.Add(shelf(y.wrong.shelf))
+		methods = append(methods, hal.On(shelves, hal.Observe, "Count", "Counts what is on a shelf.", shelf.count))
 	}
 	if y.wrong.device != "" {
 		methods[0].Device = y.wrong.device

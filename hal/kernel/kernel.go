@@ -78,6 +78,15 @@ func (k Linux) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	}
 }
 
+// IoctlInt makes a request with a number.
+func (k Linux) IoctlInt(fd int, request uint, argument int) error {
+	for {
+		if err := unix.IoctlSetInt(fd, request, argument); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
 // ReadDir lists a folder, sorted.
 func (k Linux) ReadDir(path string) ([]string, error) {
 	fd, err := k.Open(path, unix.O_RDONLY|unix.O_DIRECTORY)

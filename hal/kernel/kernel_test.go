@@ -135,6 +135,21 @@ func TestIoctl(t *testing.T) {
 	}
 }
 
+// The number itself arrives: flushing a terminal takes 0 to 2.
+func TestIoctlInt(t *testing.T) {
+	k := kernel.Linux{}
+	fd, err := k.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY)
+	if err != nil {
+		t.Skipf("/dev/ptmx: %v", err)
+	}
+	defer k.Close(fd)
+	for argument, want := range map[int]error{unix.TCIFLUSH: nil, unix.TCIOFLUSH: nil, 7: syscall.EINVAL} {
+		if got := k.IoctlInt(fd, unix.TCFLSH, argument); got != want {
+			t.Errorf("TCFLSH %d: got %v, want %v", argument, got, want)
+		}
+	}
+}
+
 func TestReadDir(t *testing.T) {
 	root := tree(t)
 	got, err := kernel.Linux{Root: root}.ReadDir("/")

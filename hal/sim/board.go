@@ -39,6 +39,10 @@ func (k *Kernel) furnish() {
 	k.AddHwmon(Sensor{Under: OnI2C, Attributes: map[string]string{"name": "lm75", "temp1_input": "38500"}})
 	k.AddWatchdog(Watchdog{Pretimeout: true})
 	k.AddRTC(RTC{Start: time.Now()})
+	k.AddI2C(I2C{Chips: []I2CChip{{Address: 0x48, Kind: "lm75"}, {Address: 0x50, Kind: "24c02"}}})
+	// The bus of the sensor above, whose address is its driver's.
+	k.AddI2C(I2C{Number: 1, Under: "platform/halberd-i2c=platform", Chips: []I2CChip{{Address: 0x48, Kind: "lm75", Driver: "lm75"}}})
+	k.AddSPI(SPI{})
 }
 
 // keyPower is KEY_POWER of linux/input-event-codes.h.

@@ -72,6 +72,9 @@ func (k *Kernel) Unplug(device string) {
 		i.unplug()
 	}
 	k.uevent("remove", d.paths[0], d.subsystem)
+	if d.unplugged != nil {
+		d.unplugged()
+	}
 }
 
 // Plug adds what Unplug took away under a name, as it was at first: with the same name where nothing else has it now. Other hardware is plugged in by AddChip and the like.

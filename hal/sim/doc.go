@@ -16,8 +16,14 @@
 //   - power supplies, with what their uevent says and limits of charging that keep their order;
 //   - watchdogs: opened once, which arms, pinged, stopped by V or not at all (nowayout), and resets that are counted; their attributes, or a kernel without them;
 //   - real-time clocks: opened once, set, their one alarm as wakealarm takes and shows it, a range, and a time that is lost;
+//   - I2C adapters, also behind multiplexers, of plain I2C or of SMBus alone, with EEPROMs and a temperature sensor, addresses that nothing answers at, and drivers that have an address; combined transfers and SMBus as
+//     i2c-dev has them, with their limits;
+//   - SPI devices of spidev whose two data lines are one: mode, bits and speed with what a controller refuses, transfers with the limits of spidev's buffer, how often the chip was selected;
+//   - I2C and SPI buses that hang or fail;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //
 // It does not model: permissions by user, uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
-// which a blinking LED is dark, what a watchdog's pretimeout or reset does to the board, a clock's interrupts and the requests that set its alarm, capabilities (CAP_SYS_TIME), and slowness. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.
+// which a blinking LED is dark, what a watchdog's pretimeout or reset does to the board, a clock's interrupts and the requests that set its alarm, capabilities (CAP_SYS_TIME),
+// and slowness; of I2C addresses of ten bits, PEC, process calls and SMBus's own blocks, arbitration, the milliseconds in which an EEPROM is deaf after a write, and that an adapter which somebody has open
+// cannot go; of SPI three wires, several lanes and what a chip would answer. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.
 package sim

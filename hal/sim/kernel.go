@@ -22,6 +22,10 @@ type Kernel struct {
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
 	inputs     map[string]*evdev           // by their nodes
 	rtcs       map[string]*rtc             // as well
+	adapters   []*adapter                  // those that are gone too, first
+	spidevs    map[string]*spidev          // by name, those that are gone too
+	bufsiz     int                         // of spidev
+	buses      buses                       // that hang or fail
 	values     map[string]map[string]value // what sensors read, by device and attribute
 	clock      func() time.Duration        // what has passed since the board was made
 	inodes     uint64                      // the last one given to a node
@@ -45,7 +49,10 @@ func New(o Options) *Kernel {
 		watchdogs:  map[string]*watchdog{},
 		rtcs:       map[string]*rtc{},
 		inputs:     map[string]*evdev{},
+		spidevs:    map[string]*spidev{},
+		buses:      buses{hanging: map[string]bool{}, failing: map[string]error{}},
 	}
+	k.buses.resumed.L = &k.mu
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {
 		k.mkdir(dir)
 	}
@@ -243,6 +250,25 @@ func (k *Kernel) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 		return unix.EFAULT
 	}
 	return h.file.ioctl(request, argument)
+}
+
+// taker is a file with requests whose argument is a number. All others answer them with ENOTTY.
+type taker interface {
+	take(request uint, argument int) error
+}
+
+// IoctlInt makes a request with a number.
+func (k *Kernel) IoctlInt(fd int, request uint, argument int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := k.handle(fd)
+	if err != nil {
+		return err
+	}
+	if f, ok := h.file.(taker); ok {
+		return f.take(request, argument)
+	}
+	return unix.ENOTTY
 }
 
 // ReadDir lists a folder, sorted.

@@ -14,7 +14,6 @@ type InputEvent struct {
 const InputEventSize = int(unsafe.Sizeof(InputEvent{}))
 
 const (
-	iow   = 1 << 30 // _IOW
 	input = 'E' << 8
 	word  = 4 << size // an int
 )

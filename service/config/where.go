@@ -99,6 +99,9 @@ func Find(m *hal.Method, path string) (Declared, bool) {
 	for {
 		name, rest, deeper := strings.Cut(path, ".")
 		f := field(fields, name)
+		if f != nil && f.Kind == hal.Blob && "."+rest == hal.BlobLength {
+			f, deeper = &hal.Field{Name: rest, Kind: hal.Int, Optional: f.Optional, Unit: hal.Bytes, Max: f.Max}, false
+		}
 		switch {
 		case f == nil:
 			return Declared{}, false
@@ -127,8 +130,12 @@ func field(fields []hal.Field, name string) *hal.Field {
 // anchor finds a field that is shown exactly once for each element.
 func anchor(fields []hal.Field, prefix string) string {
 	for _, f := range fields {
-		if !f.Optional && isScalar(f.Kind) {
+		switch {
+		case f.Optional:
+		case isScalar(f.Kind):
 			return prefix + f.Name
+		case f.Kind == hal.Blob:
+			return prefix + f.Name + hal.BlobLength
 		}
 	}
 	return ""
@@ -176,7 +183,7 @@ func shown(k hal.Kind) (kind hal.Kind, what string) {
 	case hal.Text, hal.Enum, hal.Texts:
 		return hal.Text, ""
 	case hal.Blob:
-		return 0, "bytes"
+		return 0, "bytes, so name their " + hal.BlobLength[1:]
 	case hal.Raw:
 		return 0, "an object of any kind"
 	}

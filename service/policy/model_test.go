@@ -46,7 +46,7 @@ var modelMethods = map[string]struct {
 	"io.halberd.Gpio.Get":      {"Gpio", "observe", true, map[string]string{"lines": "s"}},
 	"io.halberd.Gpio.Set":      {"Gpio", "control", true, map[string]string{"lines": "s", "values": "i", "label": "os"}},
 	"io.halberd.Gpio.Reset":    {"Gpio", "hazard", true, map[string]string{"line": "s"}},
-	"io.halberd.I2c.Transfer":  {"I2c", "hazard", true, map[string]string{"bus": "s", "messages.address": "i", "messages.length": "oi", "tags": "s", "codes": "oi", "note": "os"}},
+	"io.halberd.I2c.Transfer":  {"I2c", "hazard", true, map[string]string{"bus": "s", "messages.address": "i", "messages.length": "oi", "messages.write.length": "oi", "data.length": "i", "tags": "s", "codes": "oi", "note": "os"}},
 	"io.halberd.Board.Safe":    {"", "hazard", true, map[string]string{"device": "s"}},
 	"io.halberd.Policy.Reload": {"Policy", "administer", false, map[string]string{"generation": "oi"}},
 }

@@ -151,6 +151,11 @@ func TestDecide(t *testing.T) {
 		{"nested, may be left out", i2c(`messages.length.max = 4`), "I2c.Transfer", transfer(`"messages":[{"address":80,"length":4},{"address":80,"length":3}]`), "a"},
 		{"nested, left out of one", i2c(`messages.length.max = 4`), "I2c.Transfer", transfer(`"messages":[{"address":80,"length":4},{"address":80}]`), "denied a eeprom"},
 		{"nested, left out of all", i2c(`messages.length.max = 4`), "I2c.Transfer", transfer(`"messages":[{"address":80}]`), "denied a eeprom"},
+		{"bytes", i2c(`data.length.max = 3`), "I2c.Transfer", `{"bus":"eeprom","tags":[],"messages":[],"data":"AAEC"}`, "a"},
+		{"too many bytes", i2c(`data.length.max = 2`), "I2c.Transfer", `{"bus":"eeprom","tags":[],"messages":[],"data":"AAEC"}`, "denied a eeprom"},
+		{"bytes in every element", i2c(`messages.write.length = { in = [1, 2] }`), "I2c.Transfer", transfer(`"messages":[{"address":80,"write":"AA=="},{"address":80,"write":"AAE="}]`), "a"},
+		{"too many bytes in one element", i2c(`messages.write.length.max = 1`), "I2c.Transfer", transfer(`"messages":[{"address":80,"write":"AA=="},{"address":80,"write":"AAE="}]`), "denied a eeprom"},
+		{"no bytes in one element", i2c(`messages.write.length.max = 1`), "I2c.Transfer", transfer(`"messages":[{"address":80,"write":""},{"address":80}]`), "denied a eeprom"},
 		{"nested, may be left out, no element", i2c(`messages.length.max = 4`), "I2c.Transfer", transfer(`"messages":[]`), "a"},
 
 		{"the second of two limits", ledSet + "devices = [\"*\"]\nwhere.brightness.max = 4\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"front\"]\nwhere.brightness.max = 6", "Led.Set", front, "b"},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -242,13 +243,21 @@ func randomTransfer(r *rand.Rand, c *modelCall) string {
 			c.put("messages.length", v)
 			length = `,"length":` + v
 		}
+		if n := r.IntN(4); n == 0 {
+			c.short["messages.write.length"] = true
+		} else {
+			c.put("messages.write.length", strconv.Itoa(n))
+			length += `,"write":"` + base64.StdEncoding.EncodeToString(make([]byte, n)) + `"`
+		}
 		messages = append(messages, `{"address":`+address+length+`}`)
 	}
 	for range r.IntN(3) {
 		tags = append(tags, pick(r, modelWords))
 	}
 	c.put("tags", tags...)
-	out := `,"messages":[` + strings.Join(messages, ",") + `],"tags":[` + strings.Join(tags, ",") + `],"data":""` + c.maybe(r, "note", pick(r, modelWords))
+	data := make([]byte, r.IntN(6))
+	c.put("data.length", strconv.Itoa(len(data)))
+	out := `,"messages":[` + strings.Join(messages, ",") + `],"tags":[` + strings.Join(tags, ",") + `],"data":"` + base64.StdEncoding.EncodeToString(data) + `"` + c.maybe(r, "note", pick(r, modelWords))
 	codes := []string{digit(r), digit(r)}[:r.IntN(3)]
 	if len(codes) == 0 { // An array that may be left out and is empty counts as left out.
 		c.short["codes"] = true

@@ -21,7 +21,7 @@ func (t Thing) Bus() string { return "" }
 //
 //	Led.Get(led), Led.Set(led, brightness, ?rampMSec, ?mode, ?steady), Led.Count()
 //	Gpio.Get(lines), Gpio.Set(lines, values, ?label), Gpio.Reset(line)
-//	I2c.Transfer(bus, messages: [](address, ?length, ?bytes), tags, ?codes, ?note, data, ?extra)
+//	I2c.Transfer(bus, messages: [](address, ?length, ?bytes, ?write), tags, ?codes, ?note, data, ?extra)
 //	Board.List(), Board.Describe(device), Board.Safe(device); Policy.WhoAmI(), Policy.Reload(?generation)
 func Catalog() *hal.Catalog {
 	cat := hal.NewCatalog()
@@ -173,12 +173,14 @@ type part struct {
 	address int64
 	length  hal.Opt[int64]
 	bytes   hal.Opt[[]int64]
+	write   hal.Opt[[]byte]
 }
 
 func (p *part) Fields(f *hal.Fields) {
 	f.Int("address", &p.address, hal.Unitless, "")
 	f.OptInt("length", &p.length, hal.Bytes, "")
 	f.OptInts("bytes", &p.bytes, 0, 16, hal.Unitless, "")
+	f.OptBlob("write", &p.write, 16, "")
 }
 
 type reload struct{ generation hal.Opt[int64] }
