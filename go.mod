@@ -4,7 +4,6 @@ go 1.26
 
 require (
 	github.com/BurntSushi/toml v1.6.0
-	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/warthog618/go-gpiocdev v0.9.1
 	golang.org/x/sys v0.47.0
 )

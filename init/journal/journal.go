@@ -6,15 +6,15 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-
-	"github.com/coreos/go-systemd/v22/journal"
 )
 
 // New gives a logger that writes to the journal where standard error is connected to it, which is how systemd starts services, and else as text to
 // standard error.
 func New(level slog.Leveler) *slog.Logger {
-	if ok, err := journal.StderrIsJournalStream(); err == nil && ok && journal.Enabled() {
-		return slog.New(&handler{level: level})
+	if isStream(os.Getenv("JOURNAL_STREAM"), int(os.Stderr.Fd())) {
+		if socket, err := dial(address); err == nil {
+			return slog.New(&handler{level: level, socket: socket})
+		}
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
@@ -22,6 +22,7 @@ func New(level slog.Leveler) *slog.Logger {
 // handler is a slog.Handler over the journal's own protocol.
 type handler struct {
 	level  slog.Leveler
+	socket int
 	prefix string // of groups
 	fields map[string]string
 	text   string // the fields again, as they stand in the message
@@ -37,7 +38,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		to.add(h.prefix, a)
 		return true
 	})
-	return journal.Send(r.Message+to.text, priority(r.Level), to.fields)
+	return send(h.socket, entry(r.Message+to.text, priority(r.Level), to.fields))
 }
 
 // WithAttrs gives a handler that adds fields to each record.
@@ -51,7 +52,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 }
 
 func (h *handler) with(attrs []slog.Attr) *handler {
-	to := &handler{level: h.level, prefix: h.prefix, fields: map[string]string{}, text: h.text}
+	to := &handler{level: h.level, socket: h.socket, prefix: h.prefix, fields: map[string]string{}, text: h.text}
 	for k, v := range h.fields {
 		to.fields[k] = v
 	}
@@ -86,14 +87,15 @@ func fieldName(key string) string {
 	}, key)
 }
 
-func priority(l slog.Level) journal.Priority {
+// priority is syslog(3)'s.
+func priority(l slog.Level) int {
 	switch {
 	case l >= slog.LevelError:
-		return journal.PriErr
+		return 3
 	case l >= slog.LevelWarn:
-		return journal.PriWarning
+		return 4
 	case l >= slog.LevelInfo:
-		return journal.PriInfo
+		return 6
 	}
-	return journal.PriDebug
+	return 7
 }

@@ -5,20 +5,30 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+)
+
+// The messages, as sd_notify(3) has them. go-systemd's package for them imports net, which adds 600 KB to the ARMv7 binary.
+const (
+	ready     = "READY=1"
+	reloading = "RELOADING=1"
+	stopping  = "STOPPING=1"
+	alive     = "WATCHDOG=1"
 )
 
 // Ready says that the daemon serves: READY=1, and what `systemctl status` is to show (one line; nothing where it is empty). It also ends a reload.
 func Ready(status string) error {
 	if status == "" {
-		return send(daemon.SdNotifyReady)
+		return send(ready)
 	}
-	return send(daemon.SdNotifyReady + "\n" + statusField(status))
+	return send(ready + "\n" + statusField(status))
 }
 
 // Reloading says that a reload began, at the current time of CLOCK_MONOTONIC in microseconds, as Type=notify-reload (systemd 253) wants it. Ready
@@ -28,14 +38,14 @@ func Reloading() error {
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return fmt.Errorf("cannot read the monotonic clock: %w", err)
 	}
-	return send(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, now.Nano()/1000))
+	return send(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", reloading, now.Nano()/1000))
 }
 
 // Stopping says that the daemon ends.
-func Stopping() error { return send(daemon.SdNotifyStopping) }
+func Stopping() error { return send(stopping) }
 
 // Watchdog says that the daemon is alive. Call it at least once per WatchdogInterval.
-func Watchdog() error { return send(daemon.SdNotifyWatchdog) }
+func Watchdog() error { return send(alive) }
 
 // Status changes what `systemctl status` shows. It is one line; an empty one takes it away.
 func Status(status string) error { return send(statusField(status)) }
@@ -43,12 +53,16 @@ func Status(status string) error { return send(statusField(status)) }
 // WatchdogInterval is how often to call Watchdog: half of what the manager allows. It is 0 where there is no watchdog, or one that is not meant for
 // this process, or where the manager wrote nonsense.
 func WatchdogInterval() time.Duration {
-	limit, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
+	pid := os.Getenv("WATCHDOG_PID")
+	usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64)
+	if err != nil || usec <= 0 || usec > int64(maxInterval/time.Microsecond) || pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return 0
 	}
-	return limit / 2
+	return time.Duration(usec) * time.Microsecond / 2
 }
+
+// maxInterval is longer than anybody waits for a service.
+const maxInterval = 24 * time.Hour
 
 // statusField ends at the status's first newline, behind which another field would begin.
 func statusField(status string) string {
@@ -56,9 +70,10 @@ func statusField(status string) string {
 	return "STATUS=" + line
 }
 
+// send is a no-op without a manager.
 func send(state string) error {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		return fmt.Errorf("cannot notify the service manager: %w", err)
+	if err := sendFiles(state); err != nil && !errors.Is(err, ErrNoManager) {
+		return err
 	}
 	return nil
 }
