@@ -107,32 +107,36 @@ type event struct {
 	Edge          hal.Opt[string]
 	TimestampNSec hal.Opt[int64]
 	Missed        hal.Opt[int64]
+
+	asOf int64 // of the first event: see reading
 }
 
 func (e *event) Fields(f *hal.Fields) {
 	f.Text("line", &e.Line, "The line.")
 	f.IntIn("value", &e.Value, 0, 1, hal.Unitless, "Its logical value, after the edge where there was one.")
-	f.OptEnum("edge", &e.Edge, []string{rising, falling}, "The edge that the kernel saw.")
-	f.OptInt("timestampNSec", &e.TimestampNSec, hal.Nanoseconds, "When it saw it, by CLOCK_MONOTONIC.")
+	f.OptEnum("edge", &e.Edge, []string{rising, falling}, "The edge that led to it, of an input.")
+	f.OptInt("timestampNSec", &e.TimestampNSec, hal.Nanoseconds, "When the kernel saw the edge, by CLOCK_MONOTONIC. Not there where the line changed after the first event and before the kernel watched.")
 	f.OptInt("missed", &e.Missed, hal.Unitless, "How many edges of the line the kernel had no room for before this one.")
 }
 
 func (l *Line) getEvent(_ *watchIn, out *event) error {
-	v, err := l.read()
+	now, err := l.look()
 	if err != nil {
 		return l.refuse(err)
 	}
-	*out = event{Line: l.id, Value: v}
+	*out = event{Line: l.id, Value: now.value, asOf: now.asOf}
 	return nil
 }
 
 func (l *Line) startWatch(in *watchIn, w *hal.Watcher[event]) (stop func(), err error) {
+	first := w.State()
+	r := reader{reading: reading{first.Value, first.asOf}}
 	return l.watch(func(c change) {
 		switch {
 		case c.err != nil:
 			w.Fail(c.err)
-		case in.wants(c.value):
-			w.Emit(&event{l.id, c.value, c.edge, c.timestamp, hal.Opt[int64]{Value: c.missed, Set: c.missed > 0}})
+		case r.isNews(c) && in.wants(c.value):
+			w.Emit(&event{Line: l.id, Value: c.value, Edge: c.edge, TimestampNSec: c.timestamp, Missed: hal.Opt[int64]{Value: c.missed, Set: c.missed > 0}})
 		}
 	})
 }

@@ -156,7 +156,7 @@ func (l *Line) reconsider() {
 		return
 	}
 	l.following = true
-	if err := l.follow(); err != nil {
+	if err := l.follow(noEdge); err != nil {
 		l.end(err)
 	}
 }

@@ -15,7 +15,6 @@ package gpio
 import (
 	"errors"
 	"strconv"
-	"sync/atomic"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
@@ -41,8 +40,7 @@ type Line struct {
 	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
 	driven int64    // what an output was set to
 
-	seen     atomic.Int64 // what was read or told to watchers last
-	watching              // what its watchers know
+	watching // what its watchers know
 }
 
 // ID is the name in board.toml, else the kernel's, else that of the chip and the offset.
@@ -107,20 +105,35 @@ func adopt(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 
 // read reads the line, which may be any.
 func (l *Line) read() (value int64, err error) {
-	err = l.guard.Do(func() (err error) {
-		r := l.held
-		if r == nil {
-			if r, err = l.chip.request(l.offset, l.setup.toRead()); err != nil {
-				return err
-			}
-			defer r.close()
-		}
-		if value, err = r.get(); err == nil {
-			l.seen.Store(value)
-		}
+	err = l.ask(func(r *request) (err error) {
+		value, err = r.get()
 		return err
 	})
 	return value, err
+}
+
+// look is read, and notes when.
+func (l *Line) look() (now reading, err error) {
+	err = l.ask(func(r *request) (err error) {
+		now, err = r.look()
+		return err
+	})
+	return now, err
+}
+
+// ask calls f with the request that holds the line, or with one for this moment.
+func (l *Line) ask(f func(*request) error) error {
+	return l.guard.Do(func() error {
+		if l.held != nil {
+			return f(l.held)
+		}
+		r, err := l.chip.request(l.offset, l.setup.toRead())
+		if err != nil {
+			return err
+		}
+		defer r.close()
+		return f(r)
+	})
 }
 
 // drive sets an output to what follows on the value that it was set to. For a line that is held it is one system call, and does not allocate.

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
+	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/uapi"
@@ -42,6 +43,20 @@ func (r *request) get() (int64, error) {
 		return 0, fmt.Errorf("cannot read a line: %w", err)
 	}
 	return int64(r.values.Bits & 1), nil
+}
+
+// look reads the logical value, and notes when.
+func (r *request) look() (now reading, err error) {
+	now.asOf = monotonic()
+	now.value, err = r.get()
+	return now, err
+}
+
+// monotonic is CLOCK_MONOTONIC in ns, by which the kernel dates edges.
+func monotonic() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // cannot fail: the clock is there
+	return now.Nano()
 }
 
 // set drives a logical value.
