@@ -2,18 +2,31 @@ package gpio
 
 import "github.com/halberd-io/halberd/hal"
 
+// The tables of board.toml.
+const (
+	lineTable  = "gpio"
+	groupTable = "gpio-group"
+)
+
 // Driver joins the class to the board.
 func Driver() hal.Driver {
 	return hal.Driver{
-		Class:  class,
-		Tables: []hal.Table{hal.NewTable[entry]("gpio", "A line of a GPIO chip.")},
-		Open:   Open,
+		Class: class,
+		Tables: []hal.Table{
+			hal.NewTable[entry](lineTable, "A line of a GPIO chip."),
+			hal.NewTable[groupEntry](groupTable, "Outputs that are one request of the kernel's."),
+		},
+		Check: check,
+		Open:  Open,
 	}
 }
 
 // Open finds the lines of all chips, and requests the outputs that board.toml declares.
 func Open(env *hal.Env) (*hal.Class, error) {
-	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
+	if errs := check(env.Entries); len(errs) > 0 {
+		return nil, errs[0]
+	}
+	b := newBoard(env)
 	if err := b.open(); err != nil {
 		b.close()
 		return nil, err

@@ -32,11 +32,13 @@ type Line struct {
 	where string // file and line of board.toml; "" for a line that it does not name
 	waits bool   // to be requested as an output; the loop's goroutine alone knows
 
-	declared setup // what board.toml says
+	declared setup  // what board.toml says
+	group    *group // nil for a line that is requested alone
 
-	guard  hal.Guard // of what follows: GetMany may read lines of several chips on one worker
+	guard  *hal.Guard // of what follows, the group's where there is one: GetMany may read lines of several chips on one worker
 	setup  setup
 	held   *request // nil while nobody holds the line
+	bit    int      // of the line in it; 0 while there is none
 	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
 	driven int64    // what an output was set to
 
@@ -54,13 +56,6 @@ func (l *Line) Declaration() string {
 	return hal.Declaration("gpio", l.id, hal.TextKey("chip", l.chip.spec), hal.Key{Name: "line", Value: strconv.Itoa(int(l.offset))})
 }
 
-// begin requests lines as outputs that board.toml declares as such, on hardware that was just plugged in.
-func begin(lines []*Line) {
-	for _, l := range lines {
-		l.begin(true)
-	}
-}
-
 // begin requests a line as the output that board.toml declares. One that was set meanwhile stays as it is.
 func (l *Line) begin(first bool) {
 	err := l.guard.Do(func() error {
@@ -76,6 +71,9 @@ func (l *Line) begin(first bool) {
 
 // hold requests the line as an output and drives a value; without one the line goes on with what it has, and makes no edge.
 func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
+	if l.group != nil {
+		return l.group.holdFor(l, s, value)
+	}
 	config := s.asIs()
 	if value.Set {
 		config = output(s.flags, value.Value)
@@ -96,7 +94,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 
 // adopt makes a line that was requested as it is an output of the value that it has.
 func adopt(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
-	value, err := r.get()
+	value, err := r.get(0)
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +104,7 @@ func adopt(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 // read reads the line, which may be any.
 func (l *Line) read() (value int64, err error) {
 	err = l.ask(func(r *request) (err error) {
-		value, err = r.get()
+		value, err = r.get(l.bit)
 		return err
 	})
 	return value, err
@@ -115,7 +113,7 @@ func (l *Line) read() (value int64, err error) {
 // look is read, and notes when.
 func (l *Line) look() (now reading, err error) {
 	err = l.ask(func(r *request) (err error) {
-		now, err = r.look()
+		now, err = r.look(l.bit)
 		return err
 	})
 	return now, err
@@ -162,7 +160,7 @@ func (l *Line) set(value int64) (changed bool, err error) {
 	case !l.output:
 		return true, l.hold(&l.setup, hal.Some(value))
 	}
-	if err := l.held.set(value); err != nil {
+	if err := l.held.set(l.bit, value); err != nil {
 		return false, err
 	}
 	changed = l.driven != value

@@ -80,7 +80,7 @@ func (l *Line) watch(f func(change)) (stop func(), err error) {
 // edges are a request for edges; the zero value where a line is watched without.
 type edges struct {
 	request *request
-	reading      // once they were asked for
+	reading // once they were asked for
 }
 
 // follow asks for the edges of a line, on its bus's worker where it has one; then an error comes as a change. edge tells how the line may have come to the value that it has then.
@@ -134,7 +134,7 @@ func (l *Line) edges() (edges, error) {
 	if err != nil {
 		return edges{}, l.withoutEdges(err)
 	}
-	now, err := l.held.look()
+	now, err := l.held.look(l.bit)
 	return edges{l.held, now}, err
 }
 
