@@ -32,6 +32,7 @@ io.halberd.Policy.Status administer
 io.halberd.Gpio.Get observe
 io.halberd.Gpio.GetMany observe
 io.halberd.Gpio.Set control
+io.halberd.Gpio.SetMany control
 io.halberd.Gpio.Toggle control
 io.halberd.Gpio.Configure configure
 io.halberd.Gpio.Watch observe

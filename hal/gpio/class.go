@@ -44,6 +44,9 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 		hal.On(lines, hal.Observe, "Get", "Reads a line, as it is.", (*Line).getValue),
 		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
 		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
+		hal.OnValues(lines, hal.Control, hal.Values{Name: "values", Of: hal.Range{Min: 0, Max: 1}, Doc: "The logical value of each line, by the devices' IDs."}, "SetMany",
+			"Sets several outputs. Lines of one gpio-group are set by one call of the kernel, which is at once where the chip can. All else is set in order, what only deactivates first.\n"+
+				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.", setMany),
 		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
 		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
 			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),

@@ -83,7 +83,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 		return err
 	}
 	if !value.Set {
-		if value.Value, err = adopt(r, s.flags); err != nil {
+		if value.Value, err = makeOutput(r, s.flags); err != nil {
 			r.close()
 			return err
 		}
@@ -92,8 +92,8 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 	return nil
 }
 
-// adopt makes a line that was requested as it is an output of the value that it has.
-func adopt(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
+// makeOutput makes a line that was requested as it is an output of the value that it has.
+func makeOutput(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 	value, err := r.get(0)
 	if err != nil {
 		return 0, err
@@ -154,10 +154,10 @@ func (l *Line) drive(next func(before int64) int64) error {
 
 // set requests the line first, where somebody else had it when Halberd started.
 func (l *Line) set(value int64) (changed bool, err error) {
-	switch {
-	case l.setup.direction != directionOutput:
-		return false, &hal.NotSupported{Feature: directionOutput}
-	case !l.output:
+	if err := l.writable(); err != nil {
+		return false, err
+	}
+	if !l.output {
 		return true, l.hold(&l.setup, hal.Some(value))
 	}
 	if err := l.held.set(l.bit, value); err != nil {
@@ -166,6 +166,14 @@ func (l *Line) set(value int64) (changed bool, err error) {
 	changed = l.driven != value
 	l.driven = value
 	return changed, nil
+}
+
+// writable refuses a line that is no output.
+func (l *Line) writable() error {
+	if l.setup.direction != directionOutput {
+		return &hal.NotSupported{Feature: directionOutput}
+	}
+	return nil
 }
 
 // refuse turns an error into the refusal that the contract has for it. For a line that somebody else has, it asks the kernel who.

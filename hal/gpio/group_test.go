@@ -32,7 +32,7 @@ func valves(chip string) []simtest.Entry {
 // valveChips is a bare board with the chips near and far, each with the lines A, B and C, of which B is low.
 func valveChips() *sim.Kernel {
 	k := sim.New(sim.Options{Bare: true})
-	lines := []sim.Line{{Name: "A", Output: true, Level: 1}, {Name: "B"}, {Name: "C", Output: true, Level: 1}}
+	lines := []sim.Line{{Name: "A", Output: true, Level: 1}, {Name: "B"}, {Name: "C", Output: true, Level: 1}, {}}
 	k.AddChip(sim.Chip{Label: "near", Lines: lines})
 	k.AddChip(sim.Chip{Label: "far", Under: sim.OnI2C, Lines: lines})
 	return k
