@@ -34,6 +34,7 @@ io.halberd.Gpio.GetMany observe
 io.halberd.Gpio.Set control
 io.halberd.Gpio.SetMany control
 io.halberd.Gpio.Toggle control
+io.halberd.Gpio.Pulse control
 io.halberd.Gpio.Configure configure
 io.halberd.Gpio.Watch observe
 io.halberd.Led.Get observe

@@ -48,6 +48,10 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 			"Sets several outputs. Lines of one gpio-group are set by one call of the kernel, which is at once where the chip can. All else is set in order, what only deactivates first.\n"+
 				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.", setMany),
 		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
+		hal.OnLater(lines, hal.Control, "Pulse", "Sets an output to a value for a while, and then to the other value. It answers after the pulse, and the pulse is ended whatever happens to the caller, also when Halberd is stopped.\n"+
+			"Meanwhile the line is Busy for all that would change it; it can be read and watched. A call of Board.Safe, or the end of a claim, ends the pulse before its time: io.systemd.System with ECANCELED.\n"+
+			"The end is timed by Halberd's loop: never early, and late by what else the board has to do, about 0.1 ms where it is idle. On a slow bus the time of a transfer comes to each end.\n"+
+			"Where the end cannot be written it is tried again for 10 s. Timeout where a bus hangs: the pulse ends when it comes back.", (*Line).startPulse),
 		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
 			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+

@@ -78,6 +78,9 @@ func (l *Line) configure(in *configureIn, _ *hal.None) error {
 	var isOutput, changed bool
 	var value int64
 	err := l.guard.Do(func() error {
+		if err := l.free(); err != nil {
+			return err
+		}
 		next, err := l.setup.with(in)
 		if err == nil && l.group != nil && (next.direction != directionOutput || next.flags&gpiocdev.LineFlagV2DriveMask != 0) {
 			err = &hal.NotSupported{Feature: "group"}

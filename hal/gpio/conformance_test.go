@@ -7,6 +7,8 @@ import (
 	"github.com/halberd-io/halberd/hal/sim"
 )
 
+const triedAgain = "the end of a pulse is tried again"
+
 func TestConformance(t *testing.T) {
 	haltest.Run(t, func(*testing.T) haltest.Harness {
 		k := withPair()
@@ -38,6 +40,10 @@ func TestConformance(t *testing.T) {
 				{Method: "SetMany", Parameters: `{"values":{"far":0,"left":1,"pump":1,"right":0}}`},
 				{Method: "SetMany", Parameters: `{"values":{"pump":1,"button":0}}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "Toggle", Parameters: `{"line":"pump"}`},
+				{Method: "Pulse", Parameters: `{"line":"pump","value":1,"durationUSec":1000}`, Tolerates: triedAgain},
+				{Method: "Pulse", Parameters: `{"line":"far","value":0,"durationUSec":10000000}`, Tolerates: triedAgain},
+				{Method: "Pulse", Parameters: `{"line":"left","value":1,"durationUSec":1}`, Tolerates: triedAgain},
+				{Method: "Pulse", Parameters: `{"line":"button","value":1,"durationUSec":1}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "Configure", Parameters: `{"line":"pump","direction":"input","bias":"pull_up"}`},
 				{Method: "Configure", Parameters: `{"line":"soc/5","direction":"output","initial":1,"activeLow":true}`},
 				{Method: "Configure", Parameters: `{"line":"far","drive":"open_drain"}`},

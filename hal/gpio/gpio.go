@@ -41,8 +41,11 @@ type Line struct {
 	bit    int      // of the line in it; 0 while there is none
 	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
 	driven int64    // what an output was set to
+	busy   string   // what has the line for itself: a pulse or a lease; "" for nothing
+	pulse  *pulse   // that will set the line back; nil for none
 
-	watching // what its watchers know
+	pulses   []*pulse // that are on their way; the loop's goroutine alone knows
+	watching          // what its watchers know
 }
 
 // ID is the name in board.toml, else the kernel's, else that of the chip and the offset.
@@ -119,9 +122,12 @@ func (l *Line) look() (now reading, err error) {
 	return now, err
 }
 
-// ask calls f with the request that holds the line, or with one for this moment.
+// ask calls f with the request that holds the line, or with one for this moment. A line that is pulsing may be read.
 func (l *Line) ask(f func(*request) error) error {
 	return l.guard.Do(func() error {
+		if l.busy == byLease {
+			return l.free()
+		}
 		if l.held != nil {
 			return f(l.held)
 		}
@@ -152,11 +158,16 @@ func (l *Line) drive(next func(before int64) int64) error {
 	return nil
 }
 
-// set requests the line first, where somebody else had it when Halberd started.
+// set drives a line that is free and an output.
 func (l *Line) set(value int64) (changed bool, err error) {
 	if err := l.writable(); err != nil {
 		return false, err
 	}
+	return l.put(value)
+}
+
+// put drives an output. It requests the line first, where somebody else had it when Halberd started.
+func (l *Line) put(value int64) (changed bool, err error) {
 	if !l.output {
 		return true, l.hold(&l.setup, hal.Some(value))
 	}
@@ -168,8 +179,25 @@ func (l *Line) set(value int64) (changed bool, err error) {
 	return changed, nil
 }
 
-// writable refuses a line that is no output.
+// What has a line for itself, as Busy names it.
+const (
+	byPulse = "pulse"
+	byLease = "lease"
+)
+
+// free refuses a line that something has for itself.
+func (l *Line) free() error {
+	if l.busy != "" {
+		return hal.BusyDevice(class, l.id, l.busy)
+	}
+	return nil
+}
+
+// writable refuses a line that is not free, or no output.
 func (l *Line) writable() error {
+	if err := l.free(); err != nil {
+		return err
+	}
 	if l.setup.direction != directionOutput {
 		return &hal.NotSupported{Feature: directionOutput}
 	}
@@ -194,15 +222,34 @@ func (l *Line) unplug() {
 	l.feed.Publish(change{err: hal.GoneDevice(class, l.id)})
 }
 
-// close lets go of the line.
+// close lets go of the line, and of the others of its group, which go with it. A pulse ends: nobody else would end it.
 func (l *Line) close() {
 	l.ended = true
 	l.rest()
 	l.leave()
+	l.endPulses()
 	l.guard.Close(l.chip.bus, func() {
+		for _, m := range l.mates() {
+			if m.pulse != nil {
+				_, _ = m.put(1 - m.pulse.value)
+			}
+		}
 		if l.held != nil {
 			l.held.close()
 			l.held, l.output = nil, false
 		}
 	})
+}
+
+// mates are the lines that one guard is of: those of the group, or the line alone.
+func (l *Line) mates() (all []*Line) {
+	if l.group == nil {
+		return []*Line{l}
+	}
+	for _, m := range l.group.lines {
+		if m != nil {
+			all = append(all, m)
+		}
+	}
+	return all
 }

@@ -178,10 +178,8 @@ func (l *Line) Together() (ids []string) {
 	if l.group == nil {
 		return nil
 	}
-	for _, m := range l.group.lines {
-		if m != nil {
-			ids = append(ids, m.id)
-		}
+	for _, m := range l.mates() {
+		ids = append(ids, m.id)
 	}
 	return ids
 }

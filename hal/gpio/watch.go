@@ -122,6 +122,9 @@ func (l *Line) acquire() (e edges, err error) {
 }
 
 func (l *Line) edges() (edges, error) {
+	if l.busy == byLease {
+		return edges{}, l.free()
+	}
 	isInput, err := l.isInput()
 	if err != nil || !isInput || l.output {
 		return edges{}, err
