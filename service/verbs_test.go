@@ -36,6 +36,7 @@ io.halberd.Gpio.SetMany control
 io.halberd.Gpio.Toggle control
 io.halberd.Gpio.Pulse control
 io.halberd.Gpio.Configure configure
+io.halberd.Gpio.Lease configure
 io.halberd.Gpio.Watch observe
 io.halberd.Led.Get observe
 io.halberd.Led.Set control

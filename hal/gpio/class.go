@@ -54,6 +54,7 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 			"Where the end cannot be written it is tried again for 10 s. Timeout where a bus hangs: the pulse ends when it comes back.", (*Line).startPulse),
 		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
 			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),
+		hal.OnManyLater(lines, hal.Configure, "Lease", leaseDoc, startLease),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
 			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),
 	}

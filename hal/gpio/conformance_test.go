@@ -50,6 +50,8 @@ func TestConformance(t *testing.T) {
 				{Method: "Configure", Parameters: `{"line":"button","drive":"open_drain"}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "Configure", Parameters: `{"line":"left","activeLow":true,"initial":1}`},
 				{Method: "Configure", Parameters: `{"line":"left","direction":"input"}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Lease", Parameters: `{"lines":["pump"]}`, Refusal: "io.halberd.NotSupported"},
+				{Method: "Lease", Parameters: `{"lines":["FAR_IN"]}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "Watch", Parameters: `{"lines":["pump"]}`},
 				{Method: "Watch", Parameters: `{"lines":["button"]}`},
 				{Method: "Watch", Parameters: `{"lines":["FAR_IN"],"edge":"rising"}`},

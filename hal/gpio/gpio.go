@@ -43,8 +43,10 @@ type Line struct {
 	driven int64    // what an output was set to
 	busy   string   // what has the line for itself: a pulse or a lease; "" for nothing
 	pulse  *pulse   // that will set the line back; nil for none
+	lease  *lease   // that has the line; nil for none
 
-	pulses   []*pulse // that are on their way; the loop's goroutine alone knows
+	pulses   []*pulse // that are on their way; the loop's goroutine alone knows them, and the leases
+	leases   []*lease // the last one, and those whose holders have the line still
 	watching          // what its watchers know
 }
 
@@ -228,6 +230,7 @@ func (l *Line) close() {
 	l.rest()
 	l.leave()
 	l.endPulses()
+	l.closeLeases()
 	l.guard.Close(l.chip.bus, func() {
 		for _, m := range l.mates() {
 			if m.pulse != nil {

@@ -9,10 +9,13 @@ func (l *Line) safeValue() hal.Opt[int64] { return l.declared.output.Safe }
 // Configure changed is undone.
 func (l *Line) bringSafe() error { return l.bring(l.declared.output.Safe.Value) }
 
-// bring drives a value in the same way. A pulse is cut short by it.
+// bring drives a value in the same way. A pulse is cut short by it; a lease goes on, and its holder can drive another value.
 func (l *Line) bring(value int64) error {
 	changed, tell := false, func() {}
 	err := l.guard.Do(func() (err error) {
+		if l.lease != nil {
+			return l.lease.bring(l, value)
+		}
 		if changed, err = l.restore(value); err == nil && l.pulse != nil {
 			tell = l.cut()
 		}
