@@ -18,6 +18,7 @@ org.varlink.service.GetInfo observe
 org.varlink.service.GetInterfaceDescription observe
 io.halberd.Board.List observe
 io.halberd.Board.Describe observe
+io.halberd.Board.Events observe
 io.halberd.Board.Safe administer
 io.halberd.Board.Claim control
 io.halberd.Board.Release control
