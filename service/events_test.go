@@ -71,7 +71,7 @@ func TestEvents(t *testing.T) {
 				if got, err := r.Call(eventsCall); got != begun || err != nil {
 					t.Fatalf("at first: got %s, %v, want %s", got, err, begun)
 				}
-				for range 3 {
+				for range 2 {
 					s.Sim.Unplug("front:white")
 					s.Sim.Unplug("hwmon0")
 					if got := told(t, r, n); got != c.out {
