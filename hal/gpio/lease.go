@@ -12,7 +12,7 @@ import (
 )
 
 // leaseDoc says what an app has to know of a lease.
-const leaseDoc = "Hands over the kernel's request for lines of one chip (struct gpio_v2_line_request.fd in linux/gpio.h), so that the caller drives and reads them itself, and gets their edges, by ioctl and read.\n" +
+const leaseDoc = "Hands over lines of one chip. The descriptor is the kernel's request for them (fd of struct gpio_v2_line_request in linux/gpio.h): the caller drives and reads them itself, and gets their edges, by ioctl and read.\n" +
 	"Outputs keep their values. One line, or a whole gpio-group, makes no edge; other lines are let go first and requested together, which on some hardware makes one. " +
 	"The lines have the order of the call, those of a group that of board.toml. NotSupported{group} for a part of a group or more than one.\n" +
 	"Until the caller's connection ends, or Board.Release, the lines are Busy for everybody, the caller included, and watches of them end so. " +
