@@ -24,6 +24,8 @@ func hint(f *failure) string {
 	switch {
 	case refusal.Name == client.NotSupported && in.Feature == "output":
 		return "What is to be set has to be declared as an output in board.toml: direction = \"output\"."
+	case refusal.Name == client.NotSupported && in.Feature == "group":
+		return "Lines of a gpio-group in board.toml are leased only together, and stay outputs that push and pull."
 	case refusal.Name == client.InvalidParameter:
 		return describeParameter(f.method, in.Parameter)
 	}

@@ -3,13 +3,16 @@
 // A line that board.toml declares as an output is requested when Halberd starts and held from then on: Set is one system call. Any other line is requested for a moment to read it, and while it is
 // watched; what it is configured as is left alone. Values are logical: an active-low line is at 1 when its level is low.
 //
+// Lines of a gpio-group are one request, so that one call sets them, at once where the chip's driver has set_multiple; all others are a request each. A pulse is two such calls and a timer of the
+// loop. A lease passes a request on: the daemon keeps a descriptor of it for the values at the end alone, and requests the lines anew once the holder has closed its own.
+//
 // Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
 // meant, not all.
 //
 // The kernel's structures are those of github.com/warthog618/go-gpiocdev/uapi. Its functions are not used, since they call the kernel themselves, while here everything goes through
 // hal.Kernel, where the simulated board can stand.
 //
-// Minimum kernel: Linux 5.10. Source: Linux include/uapi/linux/gpio.h and Documentation/userspace-api/gpio/chardev.rst.
+// Minimum kernel: Linux 5.10. Source: Linux include/uapi/linux/gpio.h, drivers/gpio/gpiolib-cdev.c and Documentation/userspace-api/gpio/chardev.rst.
 package gpio
 
 import (
