@@ -84,6 +84,8 @@ type State interface {
 type Driver struct {
 	Class  string
 	Tables []Table // of board.toml
+	// Check finds entries of these tables that contradict each other, whatever the hardware is; each error names file and line. May be nil. Open refuses them too.
+	Check func(entries []Entry) []error
 	// Open finds the devices and requests those that the board declares. What is not there is logged and left out, since it may be plugged in later; an
 	// error means that board.toml contradicts itself or the kernel.
 	Open func(*Env) (*Class, error)

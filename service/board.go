@@ -63,6 +63,7 @@ func (s *Server) boardClass() *hal.Class {
 	return &hal.Class{Name: "Board", Doc: "What this board has, and who has it for itself.", Methods: append([]*hal.Method{
 		hal.Plain(hal.Observe, "List", "Lists the devices that the caller's grants cover.", s.list),
 		hal.Plain(hal.Observe, "Describe", "Describes a device that the caller's grants cover.", s.describe),
+		s.eventsMethod(),
 		hal.Later(hal.Administer, "Safe", "Brings every output that board.toml gives a safe value to it, also one that somebody has claimed or configured otherwise.\n"+
 			"One that fails does not keep the others from it: then the answer is io.halberd.NotSafe, which names those that failed. It comes within 5 s.", s.safe),
 	}, s.claimMethods()...)}

@@ -33,12 +33,12 @@ type hotplug struct {
 
 // scan is the looking of one class.
 type scan struct {
-	class *hal.Class
-	loop  *loop.Loop
-	timer *loop.Timer // of the next time; nil where there is none
-	due   bool        // and that is as soon as may be
-	next  time.Time   // not before
-	tries int
+	server *Server
+	class  *hal.Class
+	timer  *loop.Timer // of the next time; nil where there is none
+	due    bool        // and that is as soon as may be
+	next   time.Time   // not before
+	tries  int
 }
 
 // openHotplug opens the kernel's messages. It comes before the classes, so that no device falls in between. Without it the server goes on.
@@ -58,7 +58,7 @@ func (h *hotplug) listen() {
 	}
 	for _, class := range h.server.classes {
 		if class.Rescan != nil {
-			h.scans = append(h.scans, &scan{class: class, loop: h.server.loop})
+			h.scans = append(h.scans, &scan{server: h.server, class: class})
 		}
 	}
 	if err := h.server.loop.Add(h.fd, unix.EPOLLIN, h); err != nil {
@@ -134,16 +134,18 @@ func (s *scan) plan() {
 	}
 	s.due = true
 	s.timer.Stop()
-	s.timer = s.loop.After(time.Until(s.next), s.run)
+	s.timer = s.server.loop.After(time.Until(s.next), s.run)
 }
 
 // run rescans, and once more later where something was not ready.
 func (s *scan) run() {
 	s.due, s.timer = false, nil
+	before := s.server.inventory(s.class)
 	again := s.class.Rescan()
+	s.server.tellChanges(s.class, before)
 	s.next = time.Now().Add(calm)
 	if again && s.tries < maxTries {
-		s.timer = s.loop.After(calm<<s.tries, s.run)
+		s.timer = s.server.loop.After(calm<<s.tries, s.run)
 		s.tries++
 	}
 }

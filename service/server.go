@@ -81,7 +81,8 @@ type Server struct {
 	spare      *listen.Reserve
 	classes    []*hal.Class
 	hotplug    *hotplug // nil where the kernel cannot be listened to
-	reply      []byte   // where replies are made
+	events     hal.Feed[happening]
+	reply      []byte // where replies are made
 
 	claims      *claim.Book
 	claimMethod *hal.Method // Board.Claim

@@ -18,6 +18,7 @@ org.varlink.service.GetInfo observe
 org.varlink.service.GetInterfaceDescription observe
 io.halberd.Board.List observe
 io.halberd.Board.Describe observe
+io.halberd.Board.Events observe
 io.halberd.Board.Safe administer
 io.halberd.Board.Claim control
 io.halberd.Board.Release control
@@ -32,8 +33,11 @@ io.halberd.Policy.Status administer
 io.halberd.Gpio.Get observe
 io.halberd.Gpio.GetMany observe
 io.halberd.Gpio.Set control
+io.halberd.Gpio.SetMany control
 io.halberd.Gpio.Toggle control
+io.halberd.Gpio.Pulse control
 io.halberd.Gpio.Configure configure
+io.halberd.Gpio.Lease configure
 io.halberd.Gpio.Watch observe
 io.halberd.Led.Get observe
 io.halberd.Led.Set control

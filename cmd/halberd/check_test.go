@@ -72,6 +72,9 @@ func TestCheckBad(t *testing.T) {
 			[]string{"board.toml:1: initial, safe and on-release need direction"}},
 		{"a sensor of nothing", map[string]string{"board.toml": "\n[sensor.x]\n"}, []string{"board.toml:2: exactly one of hwmon, thermal and iio"}},
 		{"an interlock", map[string]string{"board.toml": "\n[[interlock]]\nname = \"x\"\n"}, []string{"board.toml:2: "}},
+		{"groups that cannot be", map[string]string{"board.toml": "[gpio.a]\nchip = \"c\"\nline = 1\ndirection = \"output\"\n[gpio-group.g]\nlines = [\"a\", \"b\"]\n[gpio-group.h]\nlines = [\"a\"]\n"},
+			[]string{`board.toml:5: gpio-group.g: line "b" is not declared`, `board.toml:7: gpio-group.h: line "a" is in gpio-group.g already`}},
+		{"a group of one line twice", map[string]string{"board.toml": "[gpio-group.g]\nlines = [\"a\", \"a\"]\n"}, []string{"board.toml:1: "}},
 		{"an unknown table", map[string]string{"board.toml": "\n[frobnicator.x]\n"}, []string{"board.toml:2: "}},
 		{"a limit out of range", map[string]string{"halberd.toml": "[limits]\nconnections = 0\n"}, []string{"halberd.toml:2: "}},
 		{"several faults at once", map[string]string{

@@ -48,6 +48,9 @@ func validate(opt config.Options, stdout io.Writer) error {
 	}
 	files, policyErr := config.LoadPolicy(opt, cat)
 	b, boardErr := config.LoadBoard(opt, board.Tables())
+	if boardErr == nil {
+		boardErr = board.Check(b.Entries)
+	}
 	_, serverErr := config.LoadServer(opt)
 	if err := errors.Join(policyErr, boardErr, serverErr); err != nil {
 		return fmt.Errorf("the configuration is bad:\n%w", err)

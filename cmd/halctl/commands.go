@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/halberd-io/halberd/service/client"
 )
@@ -24,6 +25,7 @@ func commands() []command {
 		{"describe", "CLASS/DEVICE", "describe a device", (*program).describe},
 		{"info", "[INTERFACE]", "say what the daemon is, or print an interface", (*program).info},
 		{"call", "[--more] METHOD [JSON]", "call any method", (*program).call},
+		{"watch", "", "show what devices come and go", (*program).watch},
 		{"whoami", "", "say who you are to the daemon", plainCall("io.halberd.Policy.WhoAmI")},
 		{"check", "CALL", "ask whether you may make a call", (*program).check},
 		{"explain", "--user NAME CALL", "say which grant permits a call of anybody, or came nearest", (*program).explain},
@@ -121,7 +123,22 @@ func (p *program) describe(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return &usageError{"describe CLASS/DEVICE"}
 	}
-	return p.callAndPrint(ctx, "io.halberd.Board.Describe", map[string]any{"device": args[0]})
+	class, id, ok := strings.Cut(args[0], "/")
+	if class = className(class); !ok || id == "" || !isClass(class) {
+		return &usageError{fmt.Sprintf("describe CLASS/DEVICE: %q does not begin with a class, as Gpio/relay-pump does; halctl list shows both", args[0])}
+	}
+	return p.callAndPrint(ctx, "io.halberd.Board.Describe", map[string]any{"device": class + "/" + id})
+}
+
+// isClass reports whether a word may be a class, if not one that this halctl knows.
+func isClass(word string) bool { return word != "" && unicode.IsUpper(rune(word[0])) }
+
+// watch shows what happens to devices, until it is interrupted.
+func (p *program) watch(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		return &usageError{"watch"}
+	}
+	return p.follow(ctx, "io.halberd.Board.Events", struct{}{}, p.events().print)
 }
 
 func (p *program) info(ctx context.Context, args []string) error {

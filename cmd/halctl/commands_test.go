@@ -20,6 +20,11 @@ var commandRows = []struct {
 	{"list a class", "list led", 0, "CLASS  DEVICE\nLed    front\nLed    status\n", ""},
 	{"list a class as interfaces write it", "list Led", 0, "CLASS  DEVICE\nLed    front\nLed    status\n", ""},
 	{"describe", "describe Gpio/relay-pump", 0, "class    Gpio\nid       relay-pump\nmethods  Get GetMany Set …", ""},
+	{"describe a class as it is typed elsewhere", "describe gpio/relay-pump", 0, "class    Gpio\nid       relay-pump\nmethods  Get GetMany Set …", ""},
+	{"describe without a class", "describe relay-pump", 2, "", "usage: halctl describe CLASS/DEVICE: \"relay-pump\" does not begin with a class, as Gpio/relay-pump\n        does; halctl list shows both\n"},
+	{"describe a line of a chip without a class", "describe gpiochip0/4", 2, "", "usage: halctl describe CLASS/DEVICE: \"gpiochip0/4\" does not begin with a class, …"},
+	{"describe a class alone", "describe Gpio/", 2, "", "usage: halctl describe CLASS/DEVICE: …"},
+	{"describe a class that only a daemon may know", "describe Toaster/front", 1, "", "halctl: io.halberd.Board.Describe: io.halberd.NoSuchDevice: {\"class\":\"Toaster\",\"device\":\"front\"}\n"},
 	{"describe what is not there", "describe Gpio/ghost", 1, "", "halctl: io.halberd.Board.Describe: io.halberd.NoSuchDevice: {\"class\":\"Gpio\",\"device\":\"ghost\"}\n"},
 	{"info", "info", 0, "vendor      Halberd\nproduct     halberd\nversion     test\n…", ""},
 	{"info about an interface", "info io.halberd.Led", 0, "# Lights of the kernel's LED class.\n…", ""},
@@ -30,8 +35,18 @@ var commandRows = []struct {
 	{"gpio get-many", "gpio get-many relay-pump relay-up", 0, "relay-pump=0 relay-up=0\n", ""},
 	{"a class in capitals", "GPIO get relay-pump", 0, "0\n", ""},
 	{"a number in hexadecimal", "gpio set relay-up 0x1", 0, "", ""},
-	{"an input", "gpio set button 1", 1, "", "halctl: io.halberd.Gpio.Set: io.halberd.NotSupported: {\"feature\":\"output\"}\n"},
-	{"a bad value", "gpio set relay-pump 2", 1, "", "halctl: io.halberd.Gpio.Set: org.varlink.service.InvalidParameter: {\"parameter\":\"value\"}\n"},
+	{"an input", "gpio set button 1", 1, "", "halctl: io.halberd.Gpio.Set: io.halberd.NotSupported: {\"feature\":\"output\"}\nWhat is to be set has to be declared as an output in board.toml: direction = \"output\".\n"},
+	{"a bad value", "gpio set relay-pump 2", 1, "", "halctl: io.halberd.Gpio.Set: org.varlink.service.InvalidParameter: {\"parameter\":\"value\"}\nvalue: Required. The logical value. From 0 to 1.\n"},
+	{"gpio set-many", "gpio set-many relay-up=1 relay-pump=0", 0, "", ""},
+	{"gpio set-many with a bad value", "gpio set-many relay-up=1 relay-pump=2", 1, "", "halctl: io.halberd.Gpio.SetMany: org.varlink.service.InvalidParameter: {\"parameter\":\"values.relay-pump\"}\nvalues: Required. The logical value of each line, by the devices' IDs. From 0 to 1.\n"},
+	{"gpio set-many with a line twice", "gpio set-many relay-up=1 relay-up=0", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values: \"relay-up\" is given twice\n"},
+	{"gpio set-many without a value", "gpio set-many relay-up", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values are NAME=VALUE with an integer, not …"},
+	{"gpio set-many of an input", "gpio set-many relay-up=1 button=0", 1, "", "halctl: io.halberd.Gpio.SetMany: io.halberd.NotSupported: {\"feature\":\"output\"}\nWhat is to be set …"},
+	{"gpio pulse", "gpio pulse relay-pump 1 1000", 0, "", ""},
+	{"gpio pulse for too long", "gpio pulse relay-pump 1 10000001", 1, "", "halctl: io.halberd.Gpio.Pulse: org.varlink.service.InvalidParameter: {\"parameter\":\"durationUSec\"}\ndurationUSec: Required. How long, from when the value was written. Unit: µs. From 1 to 10000000.\n"},
+	{"a parameter that is not there", `call io.halberd.Gpio.Set {"line":"relay-up","value":1,"speed":3}`, 1, "", "halctl: io.halberd.Gpio.Set: org.varlink.service.InvalidParameter: {\"parameter\":\"speed\"}\nio.halberd.Gpio.Set takes line, value.\n"},
+	{"one of several lines", "gpio get-many relay-up a*", 1, "", "halctl: io.halberd.Gpio.GetMany: org.varlink.service.InvalidParameter: {\"parameter\":\"lines[1]\"}\nlines: Required. The devices' IDs, each once.\n"},
+	{"a parameter of a method without any", `call io.halberd.Policy.WhoAmI {"a":1}`, 1, "", "halctl: io.halberd.Policy.WhoAmI: org.varlink.service.InvalidParameter: {\"parameter\":\"a\"}\nio.halberd.Policy.WhoAmI takes no parameters.\n"},
 	{"led set", "led set front 128", 0, "", ""},
 	{"led get", "led get front", 0, "brightness     128\nmaxBrightness  255\ntrigger        none\ntriggers       none …", ""},
 	{"led set beyond the hardware", "led set front 300", 1, "", "halctl: io.halberd.Led.Set: io.halberd.OutOfRange: {\"parameter\":\"brightness\",\"minimum\":0,\"maximum\":255}\n"},
@@ -57,11 +72,12 @@ var commandRows = []struct {
 	{"explain for somebody else", "explain --uid 4242 gpio set relay-pump 1", 1, "allowed  false\ngrant    all\nreason   …", ""},
 	{"explain for all that there is", "explain --uid " + strconv.Itoa(os.Geteuid()) + " --gid 7 --groups 8,9 --unit x.service --label l gpio get door", 0, "allowed  true\ngrant    all\nreason   …", ""},
 	{"help of a command", "list -h", 0, "usage: halctl list [CLASS]\nlist the devices that you have a grant for\n", ""},
-	{"help of a method", "gpio set --help", 0, "usage: halctl gpio set LINE VALUE\nSets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.\n", ""},
+	{"help of a method", "gpio set --help", 0, "usage: halctl gpio set LINE VALUE\nSets an output that board.toml declares. NotSupported{output} for any other line, which is left as\nit is.\n", ""},
 	{"explain for nobody of that name", "explain --user nobody-of-that-name gpio get door", 1, "", "halctl: user: unknown user nobody-of-that-name\n"},
 	{"grants", "grants", 0, "ID   METHODS       VERBS  DEVICES  WHERE  RATE\nall  io.halberd.*         *               …", ""},
 	{"status", "status", 0, "version       test\nuptimeMSec …", ""},
 	{"safe of one device", "safe relay-pump", 2, "", "usage: halctl safe\n"},
+	{"watch of something", "watch Gpio", 2, "", "usage: halctl watch\n"},
 	{"help of safe", "safe -h", 0, "usage: halctl safe\nbring all outputs that have a safe value to it, and say how many those are\n", ""},
 	{"reload", "reload", 0, "generation    2\n…", ""},
 }
@@ -260,11 +276,14 @@ func TestUsageErrors(t *testing.T) {
 			args = append([]string{"-a", "stream:" + name()}, args...)
 		}
 		status, stdout, stderr := halctl(t, args...)
-		if status != 2 || stdout != "" || !strings.Contains(stderr, row.want) {
+		if status != 2 || stdout != "" || !strings.Contains(unwrapped(stderr), row.want) {
 			t.Errorf("halctl %s: got %d, %q, %q, want 2, %q", row.args, status, stdout, stderr, row.want)
 		}
 	}
 }
+
+// unwrapped puts a text that was wrapped on one line again.
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // TestHelp: the usage has every command and every method of every class, and is no error for whoever asks.
 func TestHelp(t *testing.T) {
@@ -278,7 +297,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for _, m := range deviceMethods() {
-		if !strings.Contains(stderr, "\n  "+usageOf(m)+" ") {
+		if !strings.Contains(unwrapped(stderr), " "+usageOf(m)+" "+firstSentence(m.Doc)) {
 			t.Errorf("the usage lacks %s", usageOf(m))
 		}
 	}

@@ -89,7 +89,7 @@ func (p *program) status(err error) int {
 	case errors.Is(err, errNo):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintln(p.stderr, err)
+		fmt.Fprintln(p.stderr, wrap(err.Error(), 0, 8))
 		return exitUsage
 	case errors.Is(err, client.ErrAddress):
 		fmt.Fprintln(p.stderr, "halctl:", err)
@@ -130,7 +130,7 @@ func (p *program) command(ctx context.Context, args []string) error {
 
 // explainUsage answers -h behind a command. No device is called so.
 func (p *program) explainUsage(usage, doc string) error {
-	_, err := fmt.Fprintf(p.stdout, "usage: halctl %s\n%s\n", strings.TrimSpace(usage), doc)
+	_, err := fmt.Fprintf(p.stdout, "%s\n%s\n", wrap("usage: halctl "+strings.TrimSpace(usage), 0, 8), wrap(doc, 0, 0))
 	return err
 }
 
@@ -151,14 +151,25 @@ func (p *program) usage() {
 	fmt.Fprint(w, "usage: halctl [-a ADDRESS] [-j] COMMAND [ARGUMENT]...\n\n")
 	for _, c := range commands() {
 		if c.doc != "" {
-			fmt.Fprintf(w, "  %-34s %s\n", strings.TrimSpace(c.name+" "+c.usage), c.doc)
+			fmt.Fprint(w, entryOf(c.name+" "+c.usage, c.doc))
 		}
 	}
 	fmt.Fprint(w, "\n")
 	for _, m := range deviceMethods() {
-		fmt.Fprintf(w, "  %-34s %s\n", usageOf(m), firstSentence(m.Doc))
+		fmt.Fprint(w, entryOf(usageOf(m), firstSentence(m.Doc)))
 	}
-	fmt.Fprint(w, "\nAddresses are stream:@halberd, seqpacket:@halberd, dgram:@halberd or stream:PATH; -j prints JSON.\n")
+	fmt.Fprint(w, "\n"+wrap("Addresses are stream:@halberd, seqpacket:@halberd, dgram:@halberd or stream:PATH; -j prints JSON. "+
+		"What a command does in full: halctl COMMAND -h.", 0, 0)+"\n")
+}
+
+// entryOf is one command in the usage: how it is typed, and what it does beside that, or below where it is long.
+func entryOf(usage, doc string) string {
+	const beside = 37
+	usage = "  " + wrap(strings.TrimSpace(usage), 2, 6)
+	if gap := beside - len(usage); gap > 0 {
+		return usage + strings.Repeat(" ", gap) + wrap(doc, beside, beside) + "\n"
+	}
+	return usage + "\n" + strings.Repeat(" ", beside) + wrap(doc, beside, beside) + "\n"
 }
 
 func firstSentence(doc string) string {

@@ -109,7 +109,7 @@ func placeholder(f hal.Field) string {
 		return "true|false"
 	}
 	if f.Unit != hal.Unitless {
-		return strings.ToUpper(string(f.Unit))
+		return strings.ToUpper(strings.Replace(string(f.Unit), "µ", "u", 1))
 	}
 	return "VALUE"
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,13 @@ import (
 func (p *program) refused(err error) {
 	fmt.Fprintln(p.stderr, "halctl:", printable(err.Error()))
 	var f *failure
-	if !errors.As(err, &f) || !client.IsError(f.err, "org.varlink.service.PermissionDenied") {
+	if !errors.As(err, &f) {
+		return
+	}
+	if text := hint(f); text != "" {
+		fmt.Fprintln(p.stderr, wrap(text, 0, 0))
+	}
+	if !client.IsError(f.err, client.PermissionDenied) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -118,16 +125,27 @@ func wanted(f *failure) (*hal.Method, []string) {
 		return m, nil
 	}
 	var in map[string]json.RawMessage
-	var many []string
-	one := make([]string, 1)
-	if json.Unmarshal(raw, &in) != nil || json.Unmarshal(in[m.Device], &one[0]) != nil && json.Unmarshal(in[m.Device], &many) != nil {
+	if json.Unmarshal(raw, &in) != nil {
 		return m, nil
 	}
-	if many == nil {
-		many = one
-	}
-	if len(many) == 0 || slices.ContainsFunc(many, func(id string) bool { return hal.CheckID(id) != nil }) {
+	devices := named(in[m.Device])
+	if len(devices) == 0 || slices.ContainsFunc(devices, func(id string) bool { return hal.CheckID(id) != nil }) {
 		return m, nil
 	}
-	return m, many
+	return m, devices
+}
+
+// named gives the devices that a parameter names: one, several, or the keys of a map.
+func named(parameter json.RawMessage) (ids []string) {
+	var one string
+	var values map[string]json.RawMessage
+	switch {
+	case json.Unmarshal(parameter, &one) == nil:
+		return []string{one}
+	case json.Unmarshal(parameter, &values) == nil:
+		return slices.Sorted(maps.Keys(values))
+	case json.Unmarshal(parameter, &ids) == nil:
+		return ids
+	}
+	return nil
 }

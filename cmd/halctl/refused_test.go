@@ -28,6 +28,7 @@ func TestSuggestion(t *testing.T) {
 		{"gpio get relay-pump", "gpio get relay-pump"},
 		{"gpio get-many relay-pump relay-up", "gpio get-many relay-up"},
 		{"gpio get-many relay-pump door", "gpio get-many door relay-pump"},
+		{"gpio set-many relay-down=1 relay-pump=0", "gpio set-many relay-pump=1"},
 		{"led set front 100", "led set front 255"},
 		{"led set-color status red=1", "led set-color status blue=1"},
 		{"sensor get soc", "sensor get soc"},

@@ -42,6 +42,24 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchBoard: what is plugged in and out comes as it happens.
+func TestWatchBoard(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := begin(ctx, "-a", s.Address(connections[0]), "watch")
+	r.stdout.await(t, 2)
+	s.Sim.Unplug("front:white")
+	r.stdout.await(t, 4)
+	s.Sim.Plug("front:white")
+	lines := r.stdout.await(t, 5)
+	for i, want := range map[int]string{1: "begin 1 0", 3: "removed Led Led/front 2 0", 4: "added Led Led/front 3 0"} {
+		if got := unwrapped(lines[i]); got != want {
+			t.Errorf("line %d: got %q, want %q", i, got, want)
+		}
+	}
+}
+
 // TestWatchAsJSON: for programs, an event is a line, and so it is for call --more.
 func TestWatchAsJSON(t *testing.T) {
 	rows := [][]string{

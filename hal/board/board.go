@@ -2,6 +2,7 @@
 package board
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -45,6 +46,22 @@ func Tables() []hal.Table {
 		tables = append(tables, d.Tables...)
 	}
 	return tables
+}
+
+// Check finds what contradicts itself between the entries of board.toml, without any hardware. Each error names file and line.
+func Check(entries map[string][]hal.Entry) error {
+	var errs []error
+	for _, d := range Drivers() {
+		if d.Check == nil {
+			continue
+		}
+		var own []hal.Entry
+		for _, t := range d.Tables {
+			own = append(own, entries[t.Name]...)
+		}
+		errs = append(errs, d.Check(own)...)
+	}
+	return errors.Join(errs...)
 }
 
 // Open opens every class with its entries of board.toml. On an error everything that was opened is closed again.

@@ -3,6 +3,7 @@ package gpio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,33 @@ type board struct {
 	chips  []*chip
 	lines  *hal.Set[*Line]
 	report *hal.Reporter
-	// reserved are the IDs of board.toml.
+	// entries are those of lines, and reserved their IDs.
+	entries  []hal.Entry
 	reserved map[string]bool
+	members  map[string]member // by the IDs of lines
+	groups   map[string]*group // of the chips that are there, by ID
+}
+
+// member is a place in a group.
+type member struct {
+	group *hal.Entry
+	bit   int
+}
+
+func newBoard(env *hal.Env) *board {
+	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), members: map[string]member{}, groups: map[string]*group{}}
+	for i := range env.Entries {
+		e := &env.Entries[i]
+		if g, ok := e.Value.(*groupEntry); ok {
+			for bit, id := range g.Lines {
+				b.members[id] = member{e, bit}
+			}
+		} else {
+			b.entries = append(b.entries, *e)
+		}
+	}
+	b.reserved = hal.Declared(b.entries)
+	return b
 }
 
 func (b *board) close() {
@@ -38,11 +64,9 @@ func (b *board) open() error {
 	if len(errs) > 0 {
 		return errs[0]
 	}
-	for _, l := range b.lines.All() {
-		if l.waits {
-			l.begin(b.env.FirstStart)
-			l.waits = false
-		}
+	for _, p := range b.pending() {
+		p.begin(b.env.FirstStart)
+		*p.waits = false
 	}
 	return nil
 }
@@ -83,6 +107,7 @@ func (b *board) drop(c *chip) {
 			l.unplug()
 		}
 	}
+	maps.DeleteFunc(b.groups, func(_ string, g *group) bool { return g.chip == c })
 	c.close()
 }
 
@@ -120,7 +145,7 @@ func (b *board) nameLines() (errs []error) {
 		c.entitle(b.chips)
 	}
 	named, names := b.named(), b.kernelNames()
-	declared, errs := hal.Assign(b.env.Entries, b.find, place.String)
+	declared, errs := hal.Assign(b.entries, b.find, place.String)
 	for _, c := range b.chips {
 		for offset := range c.lines {
 			at := place{c, uint32(offset)}
@@ -129,6 +154,11 @@ func (b *board) nameLines() (errs []error) {
 			} else if err := b.add(at, e, names); err != nil {
 				errs = append(errs, err)
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.groups)) {
+		if g := b.groups[id]; !g.whole() {
+			b.report.Warn("a group of GPIO lines is not held: not all of its lines are there", "group", id, "where", g.where)
 		}
 	}
 	return errs
@@ -157,11 +187,14 @@ func (b *board) kernelNames() map[string]int {
 // add adds a line by the name that board.toml has for it: else the kernel's where that is the line's alone, else that of the chip and the offset. A line whose name board.toml has for another one is logged
 // and left out.
 func (b *board) add(at place, e *hal.Entry, names map[string]int) error {
-	l := &Line{place: at, env: b.env}
+	l := &Line{place: at, env: b.env, guard: new(hal.Guard)}
 	if e != nil {
 		l.id, l.where, l.setup = e.ID, e.Where, e.Value.(*entry).setup()
 		l.declared = l.setup
 		l.waits = l.setup.direction == directionOutput
+		if m, is := b.members[e.ID]; is {
+			b.join(l, m)
+		}
 		return b.lines.Add(l)
 	}
 	l.id = hal.EscapeID(at.chip.lines[at.offset])
@@ -173,6 +206,17 @@ func (b *board) add(at place, e *hal.Entry, names map[string]int) error {
 		return nil
 	}
 	return b.lines.Add(l)
+}
+
+// join makes a line a member of its group.
+func (b *board) join(l *Line, m member) {
+	g := b.groups[m.group.ID]
+	if g == nil {
+		g = &group{id: m.group.ID, where: m.group.Where, chip: l.chip, lines: make([]*Line, len(m.group.Value.(*groupEntry).Lines)), waits: true}
+		b.groups[g.id] = g
+	}
+	g.lines[m.bit] = l
+	l.group, l.guard, l.waits = g, &g.guard, false
 }
 
 // find finds the line that an entry of board.toml means. Where several chips have that name, it gives the line of each, with an error.
@@ -202,28 +246,53 @@ func (b *board) find(e *hal.Entry) (found []place, err error) {
 	return found, err
 }
 
+// pending is an output, or a group of them, that is to be requested.
+type pending struct {
+	bus   string
+	begin func(first bool)
+	waits *bool
+}
+
+// pending lists what is to be requested.
+func (b *board) pending() (all []pending) {
+	for _, l := range b.lines.All() {
+		if l.waits {
+			all = append(all, pending{l.Bus(), l.begin, &l.waits})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.groups)) {
+		if g := b.groups[id]; g.waits && g.whole() {
+			all = append(all, pending{g.chip.bus, g.begin, &g.waits})
+		}
+	}
+	return all
+}
+
 // beginNew requests the outputs that are new, those on a bus on its worker. Hardware that was just plugged in starts, so its lines get their `initial` values. It reports false where a worker had
 // too much to do.
 func (b *board) beginNew() (done bool) {
-	slow := map[string][]*Line{}
-	for _, l := range b.lines.All() {
-		switch {
-		case !l.waits:
-		case l.Bus() == "":
-			l.begin(true)
-			l.waits = false
-		default:
-			slow[l.Bus()] = append(slow[l.Bus()], l)
+	slow := map[string][]pending{}
+	for _, p := range b.pending() {
+		if p.bus == "" {
+			p.begin(true)
+			*p.waits = false
+		} else {
+			slow[p.bus] = append(slow[p.bus], p)
 		}
 	}
 	done = true
-	for bus, lines := range slow {
-		if b.env.Loop.Submit(bus, func() { begin(lines) }, func() {}) != nil {
+	for bus, all := range slow {
+		begin := func() {
+			for _, p := range all {
+				p.begin(true)
+			}
+		}
+		if b.env.Loop.Submit(bus, begin, func() {}) != nil {
 			done = false
 			continue
 		}
-		for _, l := range lines {
-			l.waits = false
+		for _, p := range all {
+			*p.waits = false
 		}
 	}
 	return done

@@ -1,6 +1,7 @@
 package gpio
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"unsafe"
@@ -56,6 +57,20 @@ func (c *chip) close() { c.guard.Close(c.bus, func() { _ = c.kernel.Close(c.fd) 
 // ioctl makes a request of the chip, and answers ENODEV once it is closed.
 func (c *chip) ioctl(request uint, argument unsafe.Pointer) error {
 	return c.guard.Do(func() error { return c.kernel.Ioctl(c.fd, request, argument) })
+}
+
+// mayPass refuses leases where a descriptor cannot be handed over. The chip's own is tried for that, and never handed over itself: it reaches every line.
+func (c *chip) mayPass() error {
+	return c.guard.Do(func() error {
+		fd, err := c.kernel.Pass(c.fd)
+		switch {
+		case errors.Is(err, unix.EOPNOTSUPP):
+			return &hal.NotSupported{Feature: byLease}
+		case err != nil:
+			return err
+		}
+		return c.kernel.Close(fd)
+	})
 }
 
 // describe reads the label and the names of the lines.

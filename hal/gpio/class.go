@@ -2,18 +2,31 @@ package gpio
 
 import "github.com/halberd-io/halberd/hal"
 
+// The tables of board.toml.
+const (
+	lineTable  = "gpio"
+	groupTable = "gpio-group"
+)
+
 // Driver joins the class to the board.
 func Driver() hal.Driver {
 	return hal.Driver{
-		Class:  class,
-		Tables: []hal.Table{hal.NewTable[entry]("gpio", "A line of a GPIO chip.")},
-		Open:   Open,
+		Class: class,
+		Tables: []hal.Table{
+			hal.NewTable[entry](lineTable, "A line of a GPIO chip."),
+			hal.NewTable[groupEntry](groupTable, "Outputs that are one request of the kernel's."),
+		},
+		Check: check,
+		Open:  Open,
 	}
 }
 
 // Open finds the lines of all chips, and requests the outputs that board.toml declares.
 func Open(env *hal.Env) (*hal.Class, error) {
-	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
+	if errs := check(env.Entries); len(errs) > 0 {
+		return nil, errs[0]
+	}
+	b := newBoard(env)
 	if err := b.open(); err != nil {
 		b.close()
 		return nil, err
@@ -31,9 +44,17 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 		hal.On(lines, hal.Observe, "Get", "Reads a line, as it is.", (*Line).getValue),
 		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
 		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
+		hal.OnValues(lines, hal.Control, hal.Values{Name: "values", Of: hal.Range{Min: 0, Max: 1}, Doc: "The logical value of each line, by the devices' IDs."}, "SetMany",
+			"Sets several outputs. Lines of one gpio-group are set by one call of the kernel, which is at once where the chip can. All else is set in order, what only deactivates first.\n"+
+				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.", setMany),
 		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
+		hal.OnLater(lines, hal.Control, "Pulse", "Sets an output to a value for a while, and then to the other value. It answers after the pulse, and the pulse is ended whatever happens to the caller, also when Halberd is stopped.\n"+
+			"Meanwhile the line is Busy for all that would change it; it can be read and watched. A call of Board.Safe, or the end of a claim, ends the pulse before its time: io.systemd.System with ECANCELED.\n"+
+			"The end is timed by Halberd's loop: never early, and late by what else the board has to do, about 0.1 ms where it is idle. On a slow bus the time of a transfer comes to each end.\n"+
+			"Where the end cannot be written it is tried again for 10 s. Timeout where a bus hangs: the pulse ends when it comes back.", (*Line).startPulse),
 		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
 			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),
+		hal.OnManyLater(lines, hal.Configure, "Lease", leaseDoc, startLease),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
 			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),
 	}
@@ -107,32 +128,36 @@ type event struct {
 	Edge          hal.Opt[string]
 	TimestampNSec hal.Opt[int64]
 	Missed        hal.Opt[int64]
+
+	asOf int64 // of the first event: see reading
 }
 
 func (e *event) Fields(f *hal.Fields) {
 	f.Text("line", &e.Line, "The line.")
 	f.IntIn("value", &e.Value, 0, 1, hal.Unitless, "Its logical value, after the edge where there was one.")
-	f.OptEnum("edge", &e.Edge, []string{rising, falling}, "The edge that the kernel saw.")
-	f.OptInt("timestampNSec", &e.TimestampNSec, hal.Nanoseconds, "When it saw it, by CLOCK_MONOTONIC.")
+	f.OptEnum("edge", &e.Edge, []string{rising, falling}, "The edge that led to it, of an input.")
+	f.OptInt("timestampNSec", &e.TimestampNSec, hal.Nanoseconds, "When the kernel saw the edge, by CLOCK_MONOTONIC. Not there where the line changed after the first event and before the kernel watched.")
 	f.OptInt("missed", &e.Missed, hal.Unitless, "How many edges of the line the kernel had no room for before this one.")
 }
 
 func (l *Line) getEvent(_ *watchIn, out *event) error {
-	v, err := l.read()
+	now, err := l.look()
 	if err != nil {
 		return l.refuse(err)
 	}
-	*out = event{Line: l.id, Value: v}
+	*out = event{Line: l.id, Value: now.value, asOf: now.asOf}
 	return nil
 }
 
 func (l *Line) startWatch(in *watchIn, w *hal.Watcher[event]) (stop func(), err error) {
+	first := w.State()
+	r := reader{reading: reading{first.Value, first.asOf}}
 	return l.watch(func(c change) {
 		switch {
 		case c.err != nil:
 			w.Fail(c.err)
-		case in.wants(c.value):
-			w.Emit(&event{l.id, c.value, c.edge, c.timestamp, hal.Opt[int64]{Value: c.missed, Set: c.missed > 0}})
+		case r.isNews(c) && in.wants(c.value):
+			w.Emit(&event{Line: l.id, Value: c.value, Edge: c.edge, TimestampNSec: c.timestamp, Missed: hal.Opt[int64]{Value: c.missed, Set: c.missed > 0}})
 		}
 	})
 }

@@ -78,7 +78,13 @@ func (l *Line) configure(in *configureIn, _ *hal.None) error {
 	var isOutput, changed bool
 	var value int64
 	err := l.guard.Do(func() error {
+		if err := l.free(); err != nil {
+			return err
+		}
 		next, err := l.setup.with(in)
+		if err == nil && l.group != nil && (next.direction != directionOutput || next.flags&gpiocdev.LineFlagV2DriveMask != 0) {
+			err = &hal.NotSupported{Feature: "group"}
+		}
 		if err != nil {
 			return err
 		}
@@ -111,7 +117,7 @@ func (l *Line) becomeOutput(next *setup, value hal.Opt[int64]) error {
 		return l.hold(next, value)
 	}
 	if !value.Set {
-		now, err := l.held.get()
+		now, err := l.held.get(l.bit)
 		if err != nil {
 			return err
 		}
@@ -120,11 +126,16 @@ func (l *Line) becomeOutput(next *setup, value hal.Opt[int64]) error {
 		}
 		value = hal.Some(now)
 	}
-	if err := l.held.configure(output(next.flags, value.Value)); err != nil {
-		return err
+	var err error
+	if l.group != nil {
+		err = l.group.configure(l, next, value.Value)
+	} else {
+		err = l.held.configure(output(next.flags, value.Value))
 	}
-	l.output, l.driven = true, value.Value
-	return nil
+	if err == nil {
+		l.output, l.driven = true, value.Value
+	}
+	return err
 }
 
 // becomeInput configures an input, or a line that is left as it is.
@@ -156,7 +167,7 @@ func (l *Line) reconsider() {
 		return
 	}
 	l.following = true
-	if err := l.follow(); err != nil {
+	if err := l.follow(noEdge); err != nil {
 		l.end(err)
 	}
 }

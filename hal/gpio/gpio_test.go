@@ -15,16 +15,25 @@ import (
 	"github.com/halberd-io/halberd/hal/uapi"
 )
 
-// bench is a bare board with a memory-mapped chip, one on a slow bus and one without interrupts.
+// bench is a bare board with the chips.
 func bench() *sim.Kernel {
 	k := sim.New(sim.Options{Bare: true})
-	k.AddChip(sim.Chip{Label: "soc", Lines: []sim.Line{
-		{Name: "PUMP"}, {Name: "LAMP", Output: true, Level: 1}, {Name: "BUTTON"}, {Name: "NC"}, {Name: "NC"}, {},
-		{Name: "VBUS", Kernel: "regulator-vbus", Output: true, Level: 1},
-	}})
-	k.AddChip(sim.Chip{Label: "expander", Under: sim.OnI2C, Lines: []sim.Line{{Name: "FAR_IN"}, {Name: "FAR_OUT"}}})
-	k.AddChip(sim.Chip{Label: "dumb", NoInterrupts: true, Lines: []sim.Line{{Name: "DUMB"}}})
+	for _, c := range chips() {
+		k.AddChip(c)
+	}
 	return k
+}
+
+// chips are a memory-mapped chip, one on a slow bus and one without interrupts.
+func chips() []sim.Chip {
+	return []sim.Chip{
+		{Label: "soc", Lines: []sim.Line{
+			{Name: "PUMP"}, {Name: "LAMP", Output: true, Level: 1}, {Name: "BUTTON"}, {Name: "NC"}, {Name: "NC"}, {},
+			{Name: "VBUS", Kernel: "regulator-vbus", Output: true, Level: 1},
+		}},
+		{Label: "expander", Under: sim.OnI2C, Lines: []sim.Line{{Name: "FAR_IN"}, {Name: "FAR_OUT"}}},
+		{Label: "dumb", NoInterrupts: true, Lines: []sim.Line{{Name: "DUMB"}}},
+	}
 }
 
 func declare(id, keys string) simtest.Entry { return simtest.Entry{Table: "gpio", ID: id, Keys: keys} }

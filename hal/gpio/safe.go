@@ -9,16 +9,22 @@ func (l *Line) safeValue() hal.Opt[int64] { return l.declared.output.Safe }
 // Configure changed is undone.
 func (l *Line) bringSafe() error { return l.bring(l.declared.output.Safe.Value) }
 
-// bring drives a value in the same way.
+// bring drives a value in the same way. A pulse is cut short by it; a lease goes on, and its holder can drive another value.
 func (l *Line) bring(value int64) error {
-	changed := false
+	changed, tell := false, func() {}
 	err := l.guard.Do(func() (err error) {
-		changed, err = l.restore(value)
+		if l.lease != nil {
+			return l.lease.bring(l, value)
+		}
+		if changed, err = l.restore(value); err == nil && l.pulse != nil {
+			tell = l.cut()
+		}
 		return err
 	})
 	if err != nil {
 		return l.refuse(err)
 	}
+	tell()
 	if changed {
 		l.report(value)
 	}
@@ -28,7 +34,7 @@ func (l *Line) bring(value int64) error {
 // restore makes the line the declared output again, with a value.
 func (l *Line) restore(value int64) (changed bool, err error) {
 	if l.setup == l.declared {
-		return l.set(value)
+		return l.put(value)
 	}
 	changed = !l.output || l.driven != value
 	if err := l.becomeOutput(&l.declared, hal.Some(value)); err != nil {

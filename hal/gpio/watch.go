@@ -16,7 +16,34 @@ type change struct {
 	edge      hal.Opt[string]
 	timestamp hal.Opt[int64] // CLOCK_MONOTONIC, ns
 	missed    int64          // edges that the kernel had no room for
+	asOf      int64          // where the line was read for its watchers: see reading
 	err       error
+}
+
+// reading is what a line was read as, and a time of CLOCK_MONOTONIC before that, in ns: edges up to then are in the value.
+type reading struct{ value, asOf int64 }
+
+// reader knows what one watcher was told last.
+type reader struct {
+	reading
+	told bool // an edge since the line was read
+}
+
+// isNews reports whether a change is one to a watcher, and takes it for told. What the kernel saw while the line was read may be in what was read already.
+func (r *reader) isNews(c change) bool {
+	known := c.value == r.value
+	switch {
+	case c.asOf > 0:
+		r.asOf, r.told = c.asOf, false
+	case !c.timestamp.Set:
+	case c.timestamp.Value <= r.asOf:
+		return false
+	default:
+		known = known && !r.told && c.missed == 0
+		r.told = true
+	}
+	r.value = c.value
+	return !known
 }
 
 // watching is what the watchers of a line know. It belongs to the loop's goroutine.
@@ -36,7 +63,7 @@ func (l *Line) watch(f func(change)) (stop func(), err error) {
 	unsubscribe := l.feed.Subscribe(f)
 	if !l.following {
 		l.following = true
-		err = l.follow()
+		err = l.follow(edgeTo)
 	}
 	stop = func() {
 		unsubscribe()
@@ -53,31 +80,30 @@ func (l *Line) watch(f func(change)) (stop func(), err error) {
 // edges are a request for edges; the zero value where a line is watched without.
 type edges struct {
 	request *request
-	value   int64
-	changed bool // since the line was read last
+	reading // once they were asked for
 }
 
-// follow asks for the edges of a line, on its bus's worker where it has one; then an error comes as a change.
-func (l *Line) follow() error {
+// follow asks for the edges of a line, on its bus's worker where it has one; then an error comes as a change. edge tells how the line may have come to the value that it has then.
+func (l *Line) follow(edge func(value int64) string) error {
 	if l.chip.bus == "" {
 		e, err := l.acquire()
 		if err != nil {
 			return err
 		}
-		return l.poll(e)
+		return l.poll(e, edge)
 	}
 	var e edges
 	var err error
-	return l.env.Loop.Submit(l.chip.bus, func() { e, err = l.acquire() }, func() { l.acquired(e, err) })
+	return l.env.Loop.Submit(l.chip.bus, func() { e, err = l.acquire() }, func() { l.acquired(e, err, edge) })
 }
 
 // acquired goes on where a worker asked for edges.
-func (l *Line) acquired(e edges, err error) {
+func (l *Line) acquired(e edges, err error, edge func(value int64) string) {
 	if l.ended {
 		return
 	}
 	if err == nil {
-		err = l.poll(e)
+		err = l.poll(e, edge)
 	}
 	if err != nil {
 		l.end(err)
@@ -96,6 +122,9 @@ func (l *Line) acquire() (e edges, err error) {
 }
 
 func (l *Line) edges() (edges, error) {
+	if l.busy == byLease {
+		return edges{}, l.free()
+	}
 	isInput, err := l.isInput()
 	if err != nil || !isInput || l.output {
 		return edges{}, err
@@ -108,8 +137,8 @@ func (l *Line) edges() (edges, error) {
 	if err != nil {
 		return edges{}, l.withoutEdges(err)
 	}
-	value, err := l.held.get()
-	return edges{l.held, value, l.seen.Swap(value) != value}, err
+	now, err := l.held.look(l.bit)
+	return edges{l.held, now}, err
 }
 
 // isInput asks board.toml and then the kernel for the direction.
@@ -137,12 +166,14 @@ func (l *Line) withoutEdges(err error) error {
 	return err
 }
 
-// poll waits for edges.
-func (l *Line) poll(e edges) error {
-	if e.changed {
-		l.publish(change{value: e.value})
+// poll waits for edges. What the line was when they were asked for is told to those who know it otherwise.
+func (l *Line) poll(e edges, edge func(value int64) string) error {
+	if e.request == nil {
+		return nil
 	}
-	if e.request == nil || e.request == l.polled {
+	word := edge(e.value)
+	l.feed.Publish(change{value: e.value, asOf: e.asOf, edge: hal.Opt[string]{Value: word, Set: word != ""}})
+	if e.request == l.polled {
 		return nil
 	}
 	if err := l.env.Loop.Poll(e.request.fd, l.ready); err != nil {
@@ -172,12 +203,24 @@ func (l *Line) ready() {
 
 // tell publishes one edge. A gap in the kernel's numbers is what it had no room for.
 func (l *Line) tell(e *gpiocdev.LineEvent) {
-	c := change{edge: hal.Some(falling), timestamp: hal.Some(int64(e.Timestamp)), missed: int64(e.LineSeqno - l.polled.seqno - 1)}
+	c := change{timestamp: hal.Some(int64(e.Timestamp)), missed: int64(e.LineSeqno - l.polled.seqno - 1)}
 	if e.ID == gpiocdev.LineEventRisingEdge {
-		c.value, c.edge = 1, hal.Some(rising)
+		c.value = 1
 	}
+	c.edge = hal.Some(edgeTo(c.value))
 	l.polled.seqno = e.LineSeqno
-	l.publish(c)
+	l.feed.Publish(c)
+}
+
+// noEdge is how a line comes to a value that is configured otherwise.
+func noEdge(int64) string { return "" }
+
+// edgeTo is the edge that leads to a value.
+func edgeTo(value int64) string {
+	if value == 1 {
+		return rising
+	}
+	return falling
 }
 
 // end ends all watches of the line with an error.
@@ -230,15 +273,8 @@ func (l *Line) release() {
 // report tells the watchers what was set, from the goroutine that did it.
 func (l *Line) report(value int64) {
 	if l.chip.bus != "" {
-		l.env.Loop.Post(func() { l.publish(change{value: value}) })
+		l.env.Loop.Post(func() { l.feed.Publish(change{value: value}) })
 	} else {
-		l.publish(change{value: value})
-	}
-}
-
-func (l *Line) publish(c change) {
-	l.seen.Store(c.value)
-	if l.feed.Watched() {
-		l.feed.Publish(c)
+		l.feed.Publish(change{value: value})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
@@ -163,28 +164,94 @@ func TestEdgesThatTheKernelDropped(t *testing.T) {
 	}
 }
 
+// TestChangeBetweenStateAndEdges: what changes after the first event and before the kernel watches is told like any other edge, once, and only the kernel's time of it is missing, since the kernel saw
+// nothing.
 func TestChangeBetweenStateAndEdges(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	permitted, call, err := b.Permit("Watch", `{"lines":["FAR_IN"]}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = call
-	sink := &eager{b: b, k: k}
-	if _, err := permitted.Watch(b.Holder(), sink); err != nil {
-		t.Fatal(err)
-	}
-	b.Loop.Turn()
-	if got := strings.Join(sink.values, " "); got != "0 1" || sink.ended != nil {
-		t.Errorf("got %s, %v, want 0 1", got, sink.ended)
+	for _, c := range []struct {
+		name, edge string
+		between    func(*eager)
+		want       string
+	}{
+		{"a rise", "both", func(e *eager) { e.k.Pull("FAR_IN", 1) }, `0 1,"edge":"rising"`},
+		{"a fall", "both", func(e *eager) { e.k.Pull("FAR_IN", 0) }, `1 0,"edge":"falling"`},
+		{"a rise that is asked for", "rising", func(e *eager) { e.k.Pull("FAR_IN", 1) }, `0 1,"edge":"rising"`},
+		{"a rise that is not asked for", "falling", func(e *eager) { e.k.Pull("FAR_IN", 1) }, `0`},
+		{"nothing", "both", func(*eager) {}, `0`},
+		{"a rise that somebody reads", "both", func(e *eager) { e.k.Pull("FAR_IN", 1); e.b.Call("Get", `{"line":"FAR_IN"}`) }, `0 1,"edge":"rising"`},
+		{"a rise and a fall", "both", func(e *eager) { e.k.Pull("FAR_IN", 1); e.k.Pull("FAR_IN", 0) }, `0`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := bench()
+			if c.want[0] == '1' {
+				k.Pull("FAR_IN", 1)
+			}
+			b := simtest.Open(t, Driver(), k, false)
+			permitted, _, err := b.Permit("Watch", `{"lines":["FAR_IN"],"edge":"`+c.edge+`"}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sink := &eager{b: b, k: k, first: c.between}
+			if _, err := permitted.Watch(b.Holder(), sink); err != nil {
+				t.Fatal(err)
+			}
+			b.Loop.Turn()
+			if got := strings.Join(sink.values, " "); got != c.want || sink.ended != nil {
+				t.Errorf("got %s, %v, want %s", got, sink.ended, c.want)
+			}
+		})
 	}
 }
 
-// eager pulls the line when it gets the first state, before the edges are asked for.
+// TestChangeWhileTheLineIsRead: an edge that the kernel saw before the line was read for the first event is in that event, and not told again.
+func TestChangeWhileTheLineIsRead(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		calls int // of the kernel's, after which the line rises
+		want  string
+	}{
+		{"before the first is read", 1, `{"line":"BUTTON","value":1}`},
+		{"before the edges are asked for", 3, `{"line":"BUTTON","value":0} {"line":"BUTTON","value":1,"edge":"rising"}`},
+		{"once the edges are asked for", 4, `{"line":"BUTTON","value":0} {"line":"BUTTON","value":1,"edge":"rising"}`},
+	} {
+		k := &risingLater{Kernel: bench()}
+		b := simtest.Open(t, Driver(), k, false)
+		k.left = c.calls
+		w := b.Watch("Watch", `{"lines":["BUTTON"]}`)
+		expect(t, w, c.want)
+		k.Pull("BUTTON", 0)
+		expect(t, w, `{"line":"BUTTON","value":0,"edge":"falling"}`)
+	}
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	first := b.Watch("Watch", `{"lines":["BUTTON"]}`)
+	first.Events()
+	k.Pull("BUTTON", 1)
+	k.Pull("BUTTON", 0)
+	k.Pull("BUTTON", 1)
+	second := b.Watch("Watch", `{"lines":["BUTTON"]}`)
+	expect(t, first, `{"line":"BUTTON","value":1,"edge":"rising"} {"line":"BUTTON","value":0,"edge":"falling"} {"line":"BUTTON","value":1,"edge":"rising"}`)
+	expect(t, second, `{"line":"BUTTON","value":1}`)
+}
+
+// risingLater is a kernel in which the button rises after so many ioctls.
+type risingLater struct {
+	*sim.Kernel
+	left int
+}
+
+func (k *risingLater) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	err := k.Kernel.Ioctl(fd, request, argument)
+	if k.left--; k.left == 0 {
+		k.Pull("BUTTON", 1)
+	}
+	return err
+}
+
+// eager does something when it gets the first state, before the edges are asked for.
 type eager struct {
 	b      *simtest.Bench
 	k      *sim.Kernel
+	first  func(*eager)
 	values []string
 	ended  error
 }
@@ -192,8 +259,13 @@ type eager struct {
 func (e *eager) Event(encode func([]byte) []byte) bool {
 	text := string(encode(nil))
 	_, value, _ := strings.Cut(text, `"value":`)
-	e.values = append(e.values, value[:1])
-	e.k.Pull("FAR_IN", 1)
+	value, _, _ = strings.Cut(value, `,"sequence"`)
+	e.values = append(e.values, value)
+	if e.first != nil {
+		first := e.first
+		e.first = nil
+		first(e)
+	}
 	return true
 }
 

@@ -6,7 +6,8 @@
 //   - /sys as a tree of folders, symbolic links and attributes, with the errors of kernfs: EACCES for writing what is read-only, ENODEV through a descriptor whose device has gone,
 //     EINVAL for what is no number;
 //   - LEDs: brightness clamped to the maximum, the trigger ended by brightness 0 (and the light by the trigger's end), the timer trigger's files that come and go with it, several colours;
-//   - GPIO chips of version 2 of the character device: line info, requests that exclude each other and free their lines when closed, every combination of flags that the kernel refuses,
+//   - GPIO chips of version 2 of the character device: line info, requests of one line or several that exclude each other and free their lines when the last descriptor is closed, settings that
+//     differ by line, setting by a mask (line after line, as drivers without set_multiple do), every combination of flags that the kernel refuses,
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
 //   - hwmon, thermal and IIO sensors;
 //   - remote processors, with the states and the refusals of the kernel's own control;
@@ -22,7 +23,7 @@
 //   - I2C and SPI buses that hang or fail;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //
-// It does not model: permissions by user, uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
+// It does not model: permissions by user, descriptors that are passed to other processes where nothing real stands behind them (Options.Lends passes them within this one), uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at
 // which a blinking LED is dark, what a watchdog's pretimeout or reset does to the board, a clock's interrupts and the requests that set its alarm, capabilities (CAP_SYS_TIME),
 // and slowness; of I2C addresses of ten bits, PEC, process calls and SMBus's own blocks, arbitration, the milliseconds in which an EEPROM is deaf after a write, and that an adapter which somebody has open
 // cannot go; of SPI three wires, several lanes and what a chip would answer. A GPIO line that is let go keeps its direction and value, as on most SoCs; other hardware may let it float.

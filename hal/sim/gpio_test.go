@@ -403,3 +403,56 @@ func TestUnplugChip(t *testing.T) {
 		t.Errorf("there are %v", names)
 	}
 }
+
+// A request ends with its last descriptor, whichever that is, and each of them stands for the whole of it.
+func TestPassedRequests(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		k := New(Options{Bare: true, Lends: true})
+		k.AddChip(Chip{Label: "lab", Lines: []Line{{Name: "a"}, {Name: "b"}}})
+		l := &lab{T: t, k: k}
+		chip := l.open("/dev/gpiochip0")
+		r := lines(in|edges, 0, 1)
+		if err := l.try(chip, r); err != nil {
+			t.Fatal(err)
+		}
+		first, last := int(r.Fd), -1
+		passed, err := k.Pass(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, last = passed, first; own {
+			first, last = last, first
+		}
+		if err := k.Close(first); err != nil {
+			t.Fatal(err)
+		}
+		k.Pull("b", 1)
+		events := make([]byte, 2*uapi.GPIOLineEventSize)
+		if n, err := k.Read(last, events); n != uapi.GPIOLineEventSize || err != nil {
+			t.Errorf("got %d bytes of events, %v", n, err)
+		}
+		if _, err := k.Read(last, events); err != unix.EAGAIN {
+			t.Errorf("got %v, want EAGAIN", err)
+		}
+		if used, _ := k.Consumer("a"); used != "lab" {
+			t.Errorf("the line is with %q, want lab", used)
+		}
+		for _, fd := range []int{last, chip} {
+			if err := k.Close(fd); err != nil {
+				t.Error(err)
+			}
+		}
+		if used, _ := k.Consumer("a"); used != "" || k.Opened() != 0 {
+			t.Errorf("the line is with %q, %d descriptors are open", used, k.Opened())
+		}
+	}
+	k := New(Options{})
+	fd, err := k.Open("/dev/gpiochip0", unix.O_RDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close(fd)
+	if _, err := k.Pass(fd); err != unix.EOPNOTSUPP {
+		t.Errorf("a board that does not lend: got %v, want EOPNOTSUPP", err)
+	}
+}

@@ -30,18 +30,22 @@ type Kernel struct {
 	clock      func() time.Duration        // what has passed since the board was made
 	inodes     uint64                      // the last one given to a node
 	seqnum     uint64                      // of the last uevent
+	lends      bool
 }
 
 // Options say what a simulated board has.
 type Options struct {
 	// Bare leaves out the devices of the built-in board: only what is added is there.
 	Bare bool
+	// Lends lets Pass give a descriptor of anything, for a test that plays the one who gets it within the same process: it stands for the same open file, for this Kernel's methods alone, and
+	// is closed by its Close.
+	Lends bool
 }
 
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
 	k := &Kernel{
-		root: folder(), clock: stopped,
+		root: folder(), clock: stopped, lends: o.Lends,
 		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
 		supplies:   map[string]*supply{},
 		processors: map[string]*processor{},
@@ -68,6 +72,7 @@ type handle struct {
 	position int64
 	readable bool
 	writable bool
+	lent     int // more descriptors of it
 }
 
 // file is what a descriptor stands for. Its methods are called with the kernel locked.
@@ -151,8 +156,26 @@ func (k *Kernel) Close(fd int) error {
 		return err
 	}
 	delete(k.files, fd)
-	h.file.close()
+	if h.lent > 0 {
+		h.lent--
+		k.moveTo(h, fd)
+	} else {
+		h.file.close()
+	}
 	return unix.Close(fd)
+}
+
+// moveTo gives lines requested together, one of whose descriptors is closed, another one of theirs to wait with.
+func (k *Kernel) moveTo(h *handle, closed int) {
+	r, ok := h.file.(*request)
+	if !ok || r.fd != closed {
+		return
+	}
+	for fd, other := range k.files {
+		if other == h {
+			r.fd = fd
+		}
+	}
 }
 
 // Opened is how many descriptors are open: for tests that look for forgotten ones.
@@ -232,10 +255,17 @@ func (k *Kernel) Pass(fd int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if f, ok := h.file.(passes); !ok || !f.passes() {
+	f, ok := h.file.(passes)
+	real := ok && f.passes()
+	if !real && !k.lends {
 		return -1, unix.EOPNOTSUPP
 	}
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	passed, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil && !real {
+		k.files[passed] = h
+		h.lent++
+	}
+	return passed, err
 }
 
 // Ioctl makes a request of a device, or of lines requested from a GPIO chip.

@@ -9,8 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
+	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal/kernel"
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 // TestGpioSetDrivesLine: what an app sets on each kind of socket is what the simulated chip has at its pin.
@@ -39,7 +44,7 @@ func TestGpioGetReadsPull(t *testing.T) {
 	}
 }
 
-// TestGpioWatchReportsEdges: a change that falls between the state and the kernel's watch is told without an edge. After it, both edges, in order, with times of the kernel's monotonic clock between those of before and after.
+// TestGpioWatchReportsEdges: a change that falls between the state and the kernel's watch is told once, without a time. After it, both edges, in order, with times of the kernel's monotonic clock between those of before and after.
 func TestGpioWatchReportsEdges(t *testing.T) {
 	pull := line(t, "9") + "/pull"
 	write(t, pull, "pull-down")
@@ -66,19 +71,16 @@ func TestGpioWatchReportsEdges(t *testing.T) {
 		t.Fatalf("the state is %+v, want button, 0 and no edge", first)
 	}
 	write(t, pull, "pull-up")
-	if got := <-events; got.Value != 1 || got.Edge != "" && got.Edge != "rising" {
-		t.Fatalf("the first change is %+v, want 1", got)
+	if got := <-events; got.Value != 1 || got.Edge != "rising" {
+		t.Fatalf("the first change is %+v, want rising to 1", got)
 	}
-	for i, step := range []struct {
+	for _, step := range []struct {
 		pull, edge string
 		value      int
 	}{{"pull-down", "falling", 0}, {"pull-up", "rising", 1}, {"pull-down", "falling", 0}} {
 		before := monotonic(t)
 		write(t, pull, step.pull)
 		got, ok := <-events
-		if i == 0 && got.Edge == "rising" { // the first change again, where it came just when the line was read
-			got, ok = <-events
-		}
 		if !ok || got.Edge != step.edge || got.Value != step.value {
 			t.Fatalf("%s: got %+v, %v, want %s and %d", step.pull, got, ok, step.edge, step.value)
 		}
@@ -172,4 +174,102 @@ func kernelNumber(t testing.TB, offset int) string {
 		t.Fatal(err)
 	}
 	return strconv.Itoa(base + offset)
+}
+
+// TestGpioSetMany: all or none, against the pins.
+func TestGpioSetMany(t *testing.T) {
+	up, down := line(t, "6")+"/value", line(t, "7")+"/value"
+	for _, step := range []struct{ up, down string }{{"1", "0"}, {"0", "1"}, {"1", "1"}, {"0", "0"}} {
+		must(t, 0, "gpio", "set-many", "relay-up="+step.up, "relay-down="+step.down)
+		if gotUp, gotDown := read(t, up), read(t, down); gotUp != step.up || gotDown != step.down {
+			t.Errorf("the pins are %s and %s, want %s and %s", gotUp, gotDown, step.up, step.down)
+		}
+	}
+	refused(t, 0, "io.halberd.NotSupported", "gpio", "set-many", "relay-up=1", "button=1")
+	if got := read(t, up); got != "0" {
+		t.Errorf("the pin is %s after a call that was refused", got)
+	}
+}
+
+// TestGpioPulse: it is answered at its end, and not before.
+func TestGpioPulse(t *testing.T) {
+	pin := line(t, "5") + "/value"
+	must(t, 0, "gpio", "set", "relay-pump", "0")
+	before := monotonic(t)
+	must(t, 0, "gpio", "pulse", "relay-pump", "1", "200000")
+	if took := monotonic(t) - before; took < 200_000_000 || read(t, pin) != "0" {
+		t.Errorf("a pulse of 200 ms took %d ns, and the pin is %s afterwards", took, read(t, pin))
+	}
+}
+
+// TestGpioLease: the holder drives the pin itself, also after the lease has ended, until it closes its descriptor; the safe value is written when its connection ends.
+func TestGpioLease(t *testing.T) {
+	pin := line(t, "5") + "/value"
+	must(t, 0, "gpio", "set", "relay-pump", "1")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := dial(t, "stream:@halberd")
+	files, err := c.CallFDs(ctx, "io.halberd.Gpio.Lease", map[string]any{"lines": []string{"relay-pump"}}, nil)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got %d descriptors, %v", len(files), err)
+	}
+	defer files[0].Close()
+	drive := func(value uint64) {
+		t.Helper()
+		values := gpiocdev.LineValues{Mask: 1, Bits: gpiocdev.LineBitmap(value)}
+		if err := (kernel.Linux{}).Ioctl(int(files[0].Fd()), uapi.GPIOLineSetValues, unsafe.Pointer(&values)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, pin); got != strconv.FormatUint(value, 10) {
+			t.Errorf("the holder sets %d, and the pin is %s", value, got)
+		}
+	}
+	if got := read(t, pin); got != "1" {
+		t.Errorf("the pin is %s after the lease, want 1", got)
+	}
+	drive(0)
+	drive(1)
+	refused(t, app, "io.halberd.Busy", "gpio", "set", "relay-pump", "0")
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the safe value", func() bool { return read(t, pin) == "0" })
+	drive(1)
+	refused(t, app, "io.halberd.Busy", "gpio", "set", "relay-pump", "0")
+	files[0].Close()
+	eventually(t, "the line is held again, at its safe value", func() bool { return read(t, pin) == "0" })
+	must(t, app, "gpio", "set", "relay-pump", "1")
+	must(t, app, "gpio", "set", "relay-pump", "0")
+}
+
+// TestBoardEvents: a chip that is plugged in and out is told line by line.
+func TestBoardEvents(t *testing.T) {
+	t.Cleanup(func() { unplug(t) })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	events := make(chan string, 64)
+	c := dial(t, "seqpacket:@halberd")
+	go func() {
+		defer close(events)
+		_ = c.More(ctx, "io.halberd.Board.Events", nil, func(raw json.RawMessage) error {
+			var e struct{ Kind, Device string }
+			err := json.Unmarshal(raw, &e)
+			events <- e.Kind + " " + e.Device
+			return err
+		})
+	}()
+	await := func(want string) {
+		t.Helper()
+		for got := range events {
+			if got == want {
+				return
+			}
+		}
+		t.Fatalf("%q does not come", want)
+	}
+	await("begin ")
+	plug(t)
+	await("added Gpio/plug-relay")
+	unplug(t)
+	await("removed Gpio/plug-relay")
 }

@@ -77,7 +77,7 @@ func digest(text string) string {
 }
 
 // later are the tables that the format has and that nothing enforces yet. To pass over them would leave motors unprotected.
-var later = [...]string{"interlock", "gpio-group"}
+var later = [...]string{"interlock"}
 
 func (b *Board) read(t *table, tables []hal.Table) {
 	for i := range tables {

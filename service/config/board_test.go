@@ -115,7 +115,6 @@ func TestBoardRefused(t *testing.T) {
 		{"infinite", ok + "extra = { a = inf }", "b.toml:4: must not be a fraction"},
 		{"control characters", ok + "[gpio.b]\nline = 1\nchip = \"a\\u0000\"", "b.toml:6: chip must not contain control characters"},
 		{"interlock", ok + "[[interlock]]\nname = \"m\"", "b.toml:4: interlock cannot be enforced by this version"},
-		{"gpio-group", ok + "[gpio-group.v]\nlines = []", "b.toml:4: gpio-group cannot be enforced by this version"},
 		{"several", "[gpio.a]\nline = 1\n[gpio.b]\nchip = \"c\"\nline = true\n[x]", "b.toml:1: chip is missing\nb.toml:5: line must be an integer, not a boolean\nb.toml:6: unknown key \"x\""},
 		{"syntax", "[gpio", "b.toml:1: expected '.' or ']' to end table name, but got '\\x00' instead"},
 	} {
@@ -156,8 +155,8 @@ func TestBoardOrder(t *testing.T) {
 
 // What is not enforced becomes a table as others are once a class declares it.
 func TestBoardLaterTables(t *testing.T) {
-	b, err := ParseBoard("b.toml", "[gpio-group.v]\ncolors = []", []hal.Table{hal.NewTable[light]("gpio-group", "")})
-	if err != nil || len(b.Entries["gpio-group"]) != 1 {
+	b, err := ParseBoard("b.toml", "[interlock.v]\ncolors = []", []hal.Table{hal.NewTable[light]("interlock", "")})
+	if err != nil || len(b.Entries["interlock"]) != 1 {
 		t.Errorf("got %+v, %v", b, err)
 	}
 }
