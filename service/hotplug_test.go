@@ -126,7 +126,7 @@ func TestNothingIsLeftOfWhatWent(t *testing.T) {
 		}
 		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Gpio"}}`, `{"parameters":{"devices":[]}}`)
 		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Led"}}`, `{"parameters":{"devices":[{"class":"Led","id":"status"}]}}`)
-		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Sensor"}}`, `{"parameters":{"devices":[{"class":"Sensor","id":"board"},{"class":"Sensor","id":"soc"}]}}`)
+		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Sensor"}}`, `{"parameters":{"devices":[{"class":"Sensor","id":"board"},{"class":"Sensor","id":"fan"},{"class":"Sensor","id":"soc"}]}}`)
 		for _, p := range plugs {
 			s.Sim.Plug(p.kernel)
 			await(t, r, p.set, p.reply)
