@@ -106,6 +106,9 @@ type Class struct {
 	// Rescan compares what the kernel has with what the class has: what is not there any more goes, what is new comes, and all else stays as it is, whatever happened meanwhile. It
 	// runs on the loop and does not wait for hardware. It reports whether something was not ready, so that looking again soon is worth while. May be nil.
 	Rescan func() (again bool)
+	// Changed is called on the loop when the kernel says that something about a device of one of the Subsystems changed, with the device's name in /sys. What that is, it does not say; messages may
+	// be lost, and come about what the class does not know. May be nil.
+	Changed func(name string)
 }
 
 // Inventory lists the devices of a class by ID.

@@ -19,6 +19,8 @@ type Sampler[S any] struct {
 	feed  Feed[Sample[S]]
 	seen  S
 	stop  func() // of the timer; nil while nobody watches
+	reads bool   // the device is being looked at
+	again bool   // and is to be looked at once more, since it changed meanwhile
 	ended bool   // the device is gone, or the class closed
 }
 
@@ -68,6 +70,18 @@ func (s *Sampler[S]) Watch(emit func(Sample[S])) (stop func(), err error) {
 	}, nil
 }
 
+// Look looks at the device soon, if anybody watches: the kernel told of a change. However often it tells, one look waits at most.
+func (s *Sampler[S]) Look() {
+	switch {
+	case s.stop == nil:
+	case s.reads:
+		s.again = true
+	default:
+		s.rest()
+		s.stop = s.env.Loop.After(0, s.sample)
+	}
+}
+
 func (s *Sampler[S]) wait() { s.stop = s.env.Loop.After(s.period, s.sample) }
 
 // rest ends the sampling.
@@ -83,11 +97,13 @@ func (s *Sampler[S]) sample() {
 	var now S
 	var err error
 	read := func() { now, err = s.read() }
-	done := func() { s.took(now, err) }
+	done := func() { s.reads = false; s.took(now, err) }
+	s.reads, s.again = true, false
 	if bus := s.device.Bus(); bus == "" {
 		read()
 		done()
 	} else if s.env.Loop.Submit(bus, read, done) != nil {
+		s.reads = false
 		s.wait()
 	}
 }
@@ -105,6 +121,9 @@ func (s *Sampler[S]) took(now S, err error) {
 	if s.feed.Watched() {
 		s.rest() // a watch that began meanwhile has a timer of its own
 		s.wait()
+	}
+	if s.again {
+		s.Look()
 	}
 }
 

@@ -105,15 +105,20 @@ func (h *hotplug) Ready(uint32) {
 	}
 }
 
-// heard plans to rescan the classes that a message is about.
+// heard plans to rescan the classes that a message is about, or tells them of a change.
 func (h *hotplug) heard(message []byte) {
-	action, subsystem := parseUevent(message)
-	if action != "add" && action != "remove" && action != "move" {
-		return
-	}
+	action, subsystem, name := parseUevent(message)
 	for _, s := range h.scans {
-		if slices.Contains(s.class.Subsystems, subsystem) {
+		if !slices.Contains(s.class.Subsystems, subsystem) {
+			continue
+		}
+		switch action {
+		case "add", "remove", "move":
 			s.plan()
+		case "change":
+			if s.class.Changed != nil {
+				s.class.Changed(name)
+			}
 		}
 	}
 }
@@ -150,11 +155,11 @@ func (s *scan) run() {
 	}
 }
 
-// parseUevent finds two variables of a message: "add@/devices/…", then "NAME=value", each ended by a NUL. What has no such head gives "".
-func parseUevent(message []byte) (action, subsystem string) {
+// parseUevent finds two variables of a message, and the name of the device that it is about: "add@/devices/…/name", then "NAME=value", each ended by a NUL. What has no such head gives "".
+func parseUevent(message []byte) (action, subsystem, name string) {
 	head, rest, _ := bytes.Cut(message, []byte{0})
 	if !bytes.Contains(head, []byte("@/")) {
-		return "", ""
+		return "", "", ""
 	}
 	for len(rest) > 0 {
 		var variable []byte
@@ -165,5 +170,5 @@ func parseUevent(message []byte) (action, subsystem string) {
 			subsystem = string(value)
 		}
 	}
-	return action, subsystem
+	return action, subsystem, string(head[bytes.LastIndexByte(head, '/')+1:])
 }

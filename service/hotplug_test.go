@@ -126,7 +126,7 @@ func TestNothingIsLeftOfWhatWent(t *testing.T) {
 		}
 		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Gpio"}}`, `{"parameters":{"devices":[]}}`)
 		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Led"}}`, `{"parameters":{"devices":[{"class":"Led","id":"status"}]}}`)
-		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Sensor"}}`, `{"parameters":{"devices":[{"class":"Sensor","id":"board"},{"class":"Sensor","id":"soc"}]}}`)
+		await(t, r, `{"method":"io.halberd.Board.List","parameters":{"class":"Sensor"}}`, `{"parameters":{"devices":[{"class":"Sensor","id":"board"},{"class":"Sensor","id":"fan"},{"class":"Sensor","id":"soc"}]}}`)
 		for _, p := range plugs {
 			s.Sim.Plug(p.kernel)
 			await(t, r, p.set, p.reply)
@@ -227,6 +227,33 @@ func TestUeventsOfOthers(t *testing.T) {
 	}
 	s.Sim.Broadcast("remove@/devices/x\x00ACTION=remove\x00SUBSYSTEM=games\x00")
 	eventuallyIs(t, "a look", func() bool { return looks.Load() == 1 })
+}
+
+// TestChanges: a class hears by name what changed in its subsystems, and does not look for new devices because of it.
+func TestChanges(t *testing.T) {
+	heard := make(chan string, 10)
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), func(c *service.Config) {
+		c.Drivers = append(c.Drivers, hal.Driver{Class: "Hearing", Open: func(*hal.Env) (*hal.Class, error) {
+			return &hal.Class{Name: "Hearing", Doc: "Hears.", Subsystems: []string{"toys"}, Changed: func(name string) { heard <- name },
+				Rescan: func() bool { heard <- "a look"; return false }}, nil
+		}})
+	})
+	for _, message := range []string{
+		"change@/devices/x\x00ACTION=change\x00SUBSYSTEM=games\x00", "change@/devices/a/toy:1\x00ACTION=change\x00DEVPATH=/devices/a/toy:1\x00SUBSYSTEM=toys\x00SOURCE=sysfs\x00",
+		"bind@/devices/x\x00ACTION=bind\x00SUBSYSTEM=toys\x00", "change@/\x00ACTION=change\x00SUBSYSTEM=toys\x00", came,
+	} {
+		s.Sim.Broadcast(message)
+	}
+	for _, want := range []string{"toy:1", "", "a look"} {
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%q does not come", want)
+		}
+	}
 }
 
 // TestRescanAgain: a class for which something is not ready looks again, later and later, and not for ever.

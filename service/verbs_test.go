@@ -45,6 +45,16 @@ io.halberd.Led.Blink control
 io.halberd.Led.SetTrigger configure
 io.halberd.Led.SetColor control
 io.halberd.Led.Watch observe
+io.halberd.Backlight.Get observe
+io.halberd.Backlight.Set control
+io.halberd.Backlight.SetPower control
+io.halberd.Backlight.Watch observe
+io.halberd.Pwm.Get observe
+io.halberd.Pwm.Set control
+io.halberd.Pwm.SetPolarity configure
+io.halberd.Fan.Get observe
+io.halberd.Fan.Set control
+io.halberd.Fan.SetMode configure
 io.halberd.Battery.Get observe
 io.halberd.Battery.SetChargeLimits configure
 io.halberd.Battery.Watch observe

@@ -6,14 +6,16 @@ import (
 	"testing"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
 
-// TestSafe: 0 once the outputs are at their safe values.
+// TestSafe: 0 once the outputs are at their safe values, and how many those are.
 func TestSafe(t *testing.T) {
+	const board = "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\nsafe = 0\n[backlight.panel]\nname = \"panel\"\nsafe = 9\n"
 	for _, kind := range transports {
-		s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
-		for _, row := range []struct{ args, want string }{{"safe", "3\n"}, {"-j safe", "{\"outputs\":3}\n"}} {
+		s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithBoard(t, board, func(*sim.Kernel) {}))
+		for _, row := range []struct{ args, want string }{{"safe", "2\n"}, {"-j safe", "{\"outputs\":2}\n"}} {
 			if status, _, stderr := at(t, s, kind, "gpio", "set", "relay-pump", "1"); status != 0 || s.Sim.Value("relay-pump") != 1 {
 				t.Fatalf("got %d, %s", status, stderr)
 			}

@@ -7,12 +7,15 @@ import (
 	"log/slog"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/backlight"
 	"github.com/halberd-io/halberd/hal/battery"
+	"github.com/halberd-io/halberd/hal/fan"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/haptic"
 	"github.com/halberd-io/halberd/hal/i2c"
 	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
+	"github.com/halberd-io/halberd/hal/pwm"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
@@ -27,7 +30,10 @@ func Drivers() []hal.Driver {
 		gpio.Driver(),
 		led.Driver(),
 		rtc.Driver(),
+		backlight.Driver(),
+		pwm.Driver(),
 		sensor.Driver(),
+		fan.Driver(),
 		battery.Driver(),
 		remoteproc.Driver(),
 		serial.Driver(),

@@ -43,6 +43,9 @@ func (k *Kernel) furnish() {
 	// The bus of the sensor above, whose address is its driver's.
 	k.AddI2C(I2C{Number: 1, Under: "platform/halberd-i2c=platform", Chips: []I2CChip{{Address: 0x48, Kind: "lm75", Driver: "lm75"}}})
 	k.AddSPI(SPI{})
+	k.AddBacklight(Backlight{Name: "panel", Max: 255, Brightness: 200})
+	k.AddPWMChip(PWMChip{Under: "platform/sim-pwm=platform", Channels: 1})
+	k.AddFan(Fan{Driver: FanChip, Under: "platform/sim-fan=platform", Name: "sim_fan", Speed: 3000})
 }
 
 // keyPower is KEY_POWER of linux/input-event-codes.h.

@@ -56,6 +56,10 @@ func (k *Kernel) Consumer(line string) (consumer string, output bool) {
 func (k *Kernel) Unplug(device string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.unplug(device)
+}
+
+func (k *Kernel) unplug(device string) {
 	d := k.devices[device]
 	for _, path := range slices.Backward(d.paths) {
 		k.remove(path)

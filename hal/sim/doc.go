@@ -10,6 +10,9 @@
 //     differ by line, setting by a mask (line after line, as drivers without set_multiple do), every combination of flags that the kernel refuses,
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
 //   - hwmon, thermal and IIO sensors;
+//   - PWM chips: export and unexport, a state that is applied or refused as a whole, and nothing taken without a period; not modelled are capture and the rounding of times by hardware;
+//   - backlights, with the messages about their brightness and the switch of which there are none; a driver that fails;
+//   - fans of chips, of gpio-fan and of pwm-fan, each with its own meaning of pwmN_enable, and the cooling devices that are the same hardware; not modelled is that a chip or a thermal zone changes a speed by itself;
 //   - remote processors, with the states and the refusals of the kernel's own control;
 //   - serial ports: real pseudo-terminals that give back what they get, with lines, counters, breaks and RS-485 beside. Their
 //     descriptors are hung up when the last one of the daemon's is closed, where a real port's go on;

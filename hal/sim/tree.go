@@ -140,6 +140,7 @@ type device struct {
 	subsystem string
 	plug      func() // adds the same hardware again
 	unplugged func() // does what else there is to do when it was taken away; may be nil
+	hardware  any    // what tests look at and change; may be nil
 }
 
 // newDevice makes the folder of a device of a class or bus below /sys/devices, with its links from and to the subsystem. What it has in /sys has to be there before appear is called.

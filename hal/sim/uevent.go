@@ -58,11 +58,21 @@ func (l *listener) pwrite([]byte) (int, error)       { return 0, unix.EBADF }
 func (l *listener) ioctl(uint, unsafe.Pointer) error { return unix.ENOTTY }
 func (l *listener) close()                           { _ = unix.Close(l.from) }
 
-// uevent tells all listeners about a device, in the words of kobject_uevent_env.
-func (k *Kernel) uevent(action, path, subsystem string) {
+// uevent tells all listeners about a device, in the words of kobject_uevent_env. variables are NAME=value, of the subsystem's own.
+func (k *Kernel) uevent(action, path, subsystem string, variables ...string) {
 	k.seqnum++
 	devpath := strings.TrimPrefix(path, "/sys")
-	k.broadcast(fmt.Sprintf("%s@%s\x00ACTION=%s\x00DEVPATH=%s\x00SUBSYSTEM=%s\x00SEQNUM=%d\x00", action, devpath, action, devpath, subsystem, k.seqnum))
+	own := ""
+	for _, v := range variables {
+		own += v + "\x00"
+	}
+	k.broadcast(fmt.Sprintf("%s@%s\x00ACTION=%s\x00DEVPATH=%s\x00SUBSYSTEM=%s\x00%sSEQNUM=%d\x00", action, devpath, action, devpath, subsystem, own, k.seqnum))
+}
+
+// changed tells that something about a device changed.
+func (k *Kernel) changed(name string, variables ...string) {
+	d := k.devices[name]
+	k.uevent("change", d.paths[0], d.subsystem, variables...)
 }
 
 func (k *Kernel) broadcast(message string) {
