@@ -7,11 +7,14 @@ import (
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/battery"
+	"github.com/halberd-io/halberd/hal/cpu"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/haptic"
 	"github.com/halberd-io/halberd/hal/i2c"
 	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
+	"github.com/halberd-io/halberd/hal/power"
+	"github.com/halberd-io/halberd/hal/radio"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
@@ -26,6 +29,8 @@ func Drivers() []hal.Driver {
 		gpio.Driver(),
 		led.Driver(),
 		rtc.Driver(),
+		power.Driver(),
+		radio.Driver(),
 		sensor.Driver(),
 		battery.Driver(),
 		remoteproc.Driver(),
@@ -35,6 +40,7 @@ func Drivers() []hal.Driver {
 		watchdog.Driver(),
 		i2c.Driver(),
 		spi.Driver(),
+		cpu.Driver(),
 	}
 }
 

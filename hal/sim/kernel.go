@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
 )
 
 // Kernel is a simulated kernel with its devices. It implements hal.Kernel. All its methods may be called by several goroutines.
@@ -30,6 +32,9 @@ type Kernel struct {
 	clock      func() time.Duration        // what has passed since the board was made
 	inodes     uint64                      // the last one given to a node
 	seqnum     uint64                      // of the last uevent
+	asked      []hal.PowerRequest          // of the machine
+	radios     radios
+	latency    latency
 }
 
 // Options say what a simulated board has.
