@@ -21,6 +21,7 @@ const (
 	MilliCelsius     Unit = "m°C"
 	Percent          Unit = "%"
 	Hertz            Unit = "Hz"
+	KiloHertz        Unit = "kHz"
 )
 
 // Kind is the type of a field.

@@ -58,6 +58,8 @@ type Env struct {
 	State State
 	// Keeper keeps descriptors over a restart; nil where nothing does.
 	Keeper Keeper
+	// Machine is the machine as a whole; nil where nobody can end it.
+	Machine Machine
 }
 
 // Keeper keeps descriptors over a restart of the daemon, each under a name and with a short record of what it is. Any goroutine may use it. It may wait for the service manager, but in Note.

@@ -56,8 +56,9 @@ var rules = []rule{
 	{"service/...", "hal/sim/...", "service/servicetest", "the service does not know that its board is simulated", "service hal/sim"},
 	{"service/...", "hal/kernel", "service/servicetest", "the kernel is handed to the service by cmd/halberd", "service/dispatch hal/kernel"},
 	{"service/...", "init/...", "service", "one package alone tells the service manager about the daemon's life", "service/listen init/activate"},
-	{"init/...", "*", "init/activate", "how a daemon is started has nothing to do with what it does", "init/notify service"},
+	{"init/...", "*", "init/activate init/power", "how a daemon is started has nothing to do with what it does", "init/notify service"},
 	{"init/activate", "*", "service/listen service/peer", "what was inherited becomes sockets, and no more", "init/activate service/policy"},
+	{"init/power", "*", "hal hal/wire", "it asks the init system, and does not know for whom", "init/power service"},
 	{"*", "cmd/...", "", "programs wire the rest and are not imported", "service cmd/halberd"},
 
 	{"*", "hal/haltest", "hal/sim/simtest", "it links package testing", "hal/led hal/haltest"},
@@ -275,6 +276,7 @@ func orderly() imports {
 		"init/notify":               {"github.com/coreos/go-systemd/v22/daemon"},
 		"init/journal":              {"github.com/coreos/go-systemd/v22/journal"},
 		"init/activate":             {"service/listen", "service/peer"},
+		"init/power":                {"hal", "hal/wire"},
 	}
 }
 

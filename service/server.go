@@ -44,6 +44,8 @@ type Config struct {
 	State hal.State
 	// Keeper keeps descriptors over a restart; nil where nothing does.
 	Keeper *keep.Store
+	// Machine is the machine as a whole; nil where nobody can end it.
+	Machine hal.Machine
 	// Policy reads the policy files, at the start and at each reload.
 	Policy func(*hal.Catalog) (*config.PolicyFiles, error)
 	// BoardChanged tells whether board.toml is another one than at the start, for Status. May be nil.
@@ -152,7 +154,7 @@ func (s *Server) open() error {
 // openClasses opens every class with its part of board.toml.
 func (s *Server) openClasses() error {
 	for _, d := range s.config.Drivers {
-		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State, Keeper: s.keeper()}
+		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State, Keeper: s.keeper(), Machine: s.config.Machine}
 		for _, t := range d.Tables {
 			env.Entries = append(env.Entries, s.config.Entries[t.Name]...)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/halberd-io/halberd/hal/kernel"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/init/activate"
+	"github.com/halberd-io/halberd/init/power"
 	"github.com/halberd-io/halberd/service"
 	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/listen"
@@ -86,6 +87,7 @@ func real(c *service.Config, opt config.Options) error {
 	}
 	c.Entries, c.BoardChanged = b.Entries, boardChanged(opt, b)
 	c.State = state.NewFolder(state.Path())
+	c.Machine = power.New()
 	_, err = os.Stat(stamp)
 	c.FirstStart = os.IsNotExist(err)
 	c.Started = func(hal.Loop) {
@@ -103,7 +105,7 @@ func simulate(c *service.Config, f flags, opt config.Options, stdout io.Writer) 
 	if err != nil {
 		return err
 	}
-	c.Kernel, c.Entries, c.State = k, b.Entries, &state.Memory{}
+	c.Kernel, c.Machine, c.Entries, c.State = k, k, b.Entries, &state.Memory{}
 	if f.config == "" {
 		c.Policy = grantStarter
 	} else {

@@ -35,6 +35,17 @@ func classMethods() (classes []string, methods map[string]string) {
 	return classes, methods
 }
 
+// deviceClasses gives the classes that have devices, which are what can be listed, as they are typed.
+func deviceClasses() (classes []string) {
+	for _, m := range deviceMethods() {
+		if class := strings.ToLower(m.Class); m.Device != "" && !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
+	}
+	slices.Sort(classes)
+	return classes
+}
+
 func bashCompletion() string {
 	classes, methods := classMethods()
 	var words []string
@@ -46,7 +57,7 @@ func bashCompletion() string {
 		fmt.Fprintf(&cases, "\t\t%s) choices=%q ;;\n", class, methods[class])
 	}
 	return strings.NewReplacer("@WORDS@", strings.Join(append(words, classes...), " "), "@CASES@", cases.String(),
-		"@CLASSES@", strings.Join(classes, " "), "@ANY@", strings.Join(classes, "|")).Replace(bashScript)
+		"@CLASSES@", strings.Join(deviceClasses(), " "), "@ANY@", strings.Join(classes, "|")).Replace(bashScript)
 }
 
 // bashScript looks at the line itself, since bash takes addresses and names with colons for several words, and so replaces only what follows the last of

@@ -74,6 +74,7 @@ func TestBash(t *testing.T) {
 		{"halctl gpio get", []string{"get", "get-many"}},
 		{"halctl led set", []string{"set", "set-trigger", "set-color"}},
 		{"halctl list gp", []string{"gpio"}},
+		{"halctl list pow", nil}, // it has no devices
 		{"halctl completion f", []string{"fish"}},
 		{"halctl frob ", nil},
 		{"halctl call x ", nil},

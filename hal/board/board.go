@@ -9,13 +9,16 @@ import (
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/backlight"
 	"github.com/halberd-io/halberd/hal/battery"
+	"github.com/halberd-io/halberd/hal/cpu"
 	"github.com/halberd-io/halberd/hal/fan"
 	"github.com/halberd-io/halberd/hal/gpio"
 	"github.com/halberd-io/halberd/hal/haptic"
 	"github.com/halberd-io/halberd/hal/i2c"
 	"github.com/halberd-io/halberd/hal/input"
 	"github.com/halberd-io/halberd/hal/led"
+	"github.com/halberd-io/halberd/hal/power"
 	"github.com/halberd-io/halberd/hal/pwm"
+	"github.com/halberd-io/halberd/hal/radio"
 	"github.com/halberd-io/halberd/hal/remoteproc"
 	"github.com/halberd-io/halberd/hal/rtc"
 	"github.com/halberd-io/halberd/hal/sensor"
@@ -32,6 +35,8 @@ func Drivers() []hal.Driver {
 		rtc.Driver(),
 		backlight.Driver(),
 		pwm.Driver(),
+		power.Driver(),
+		radio.Driver(),
 		sensor.Driver(),
 		fan.Driver(),
 		battery.Driver(),
@@ -42,6 +47,7 @@ func Drivers() []hal.Driver {
 		watchdog.Driver(),
 		i2c.Driver(),
 		spi.Driver(),
+		cpu.Driver(),
 	}
 }
 

@@ -36,6 +36,7 @@ func newBench(h Harness) *bench {
 // openClass opens the class and registers it, so that its methods have names. It fails where the class panics, too.
 func (b *bench) openClass() error {
 	env := &hal.Env{Kernel: b.recorder, Loop: b.loop, Log: slog.New(slog.DiscardHandler), FirstStart: true}
+	env.Machine, _ = b.harness.Kernel.(hal.Machine)
 	for _, e := range b.harness.Entries {
 		entry, err := b.harness.entry(e)
 		if err != nil {

@@ -21,7 +21,7 @@ var suffixes = []struct {
 }{
 	{"NSec", hal.Nanoseconds}, {"USec", hal.Microseconds}, {"MSec", hal.Milliseconds}, {"Sec", hal.Seconds},
 	{"MicroAh", hal.MicroAmpereHours}, {"MicroWh", hal.MicroWattHours}, {"MicroV", hal.MicroVolts}, {"MicroA", hal.MicroAmperes}, {"MicroW", hal.MicroWatts},
-	{"MilliC", hal.MilliCelsius}, {"Percent", hal.Percent}, {"Hz", hal.Hertz},
+	{"MilliC", hal.MilliCelsius}, {"Percent", hal.Percent}, {"KHz", hal.KiloHertz}, {"Hz", hal.Hertz},
 }
 
 // unnamed are the units that no name has to end in: a count of bytes is a length, and the last is that of another parameter.

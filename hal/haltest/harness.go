@@ -11,8 +11,8 @@ import (
 // Harness is one class over a kernel that nobody has touched yet. The suite opens the class itself.
 type Harness struct {
 	Driver  hal.Driver
-	Kernel  hal.Kernel
-	Entries []Entry // what board.toml says
+	Kernel  hal.Kernel // one that is a hal.Machine is the machine, too
+	Entries []Entry    // what board.toml says
 	// Calls has at least one call of each method, with devices that the kernel has. Each is made on a class that was just opened.
 	Calls []Call
 	// Opened counts the descriptors that the kernel has open where they are not the process's own; nil where they are.

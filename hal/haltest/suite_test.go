@@ -268,6 +268,8 @@ func TestUnitsInNames(t *testing.T) {
 		{"minimum", hal.AsParameter, true},
 		{"brightness", hal.Unitless, true},
 		{"timeoutMSec", hal.Seconds, false},
+		{"currentKHz", hal.KiloHertz, true},
+		{"current", hal.KiloHertz, false},
 		{"timeoutMSec", hal.Unitless, false},
 		{"timeoutSec", hal.Milliseconds, false},
 		{"dead-time-msec", hal.Seconds, false},

@@ -23,6 +23,8 @@ func (k *Kernel) furnish() {
 	}})
 	k.AddLED(LED{Name: "front:white", Max: 255})
 	k.AddLED(LED{Name: "status:rgb", Max: 255, Colors: []string{"red", "green", "blue"}})
+	k.AddPolicy(Policy{CPUs: []int{0, 1, 2, 3}, Frequencies: []int64{600_000, 1_000_000, 1_500_000, 1_800_000}, Governors: []string{"schedutil", "ondemand", "powersave", "performance"}})
+	k.AddRadio(Radio{Name: "phy0", Type: "wlan"})
 	k.AddZone(Sensor{Attributes: map[string]string{"type": "cpu-thermal", "temp": "41000", "mode": "enabled"}})
 	k.AddHwmon(Sensor{Attributes: map[string]string{
 		"name": "sim_supply", "in1_input": "12000", "in1_label": "supply", "in1_min": "10800", "in1_max": "13200", "in1_alarm": "0",

@@ -75,6 +75,7 @@ func (k *Kernel) unplug(device string) {
 	if i := k.inputs[device]; i != nil {
 		i.unplug()
 	}
+	k.radios.unplug(device)
 	k.uevent("remove", d.paths[0], d.subsystem)
 	if d.unplugged != nil {
 		d.unplugged()

@@ -24,6 +24,9 @@
 //     i2c-dev has them, with their limits;
 //   - SPI devices of spidev whose two data lines are one: mode, bits and speed with what a controller refuses, transfers with the limits of spidev's buffer, how often the chip was selected;
 //   - I2C and SPI buses that hang or fail;
+//   - radios with /dev/rfkill, which tells of each change and takes what is to be done, drivers that refuse, and switches;
+//   - cpufreq policies with limits that are clamped and rounded, and latency holds;
+//   - the end and the sleep of the machine: what it is asked for is written down, and it goes on;
 //   - devices that come and go, with the messages that the kernel sends about them, and loses where nobody reads them.
 //
 // It does not model: permissions by user, descriptors that are passed to other processes where nothing real stands behind them (Options.Lends passes them within this one), uevents about anything else, the watching of line info, version 1 of the GPIO interface, debouncing (the period is taken and shown, and filters nothing), the moments at

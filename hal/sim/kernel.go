@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
 )
 
 // Kernel is a simulated kernel with its devices. It implements hal.Kernel. All its methods may be called by several goroutines.
@@ -31,6 +33,9 @@ type Kernel struct {
 	inodes     uint64                      // the last one given to a node
 	seqnum     uint64                      // of the last uevent
 	lends      bool
+	asked      []hal.PowerRequest // of the machine
+	radios     radios
+	latency    latency
 }
 
 // Options say what a simulated board has.

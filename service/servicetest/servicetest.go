@@ -70,7 +70,7 @@ func Start(t testing.TB, policy string, options ...Option) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := service.Config{Version: "test", Log: slog.New(s.Log), Kernel: s.Sim, Drivers: board.Drivers(), Entries: b.Entries, FirstStart: true,
+	c := service.Config{Version: "test", Log: slog.New(s.Log), Kernel: s.Sim, Machine: s.Sim, Drivers: board.Drivers(), Entries: b.Entries, FirstStart: true,
 		Limits: config.DefaultServer().Limits, Sockets: s.bind(t),
 		Policy: func(cat *hal.Catalog) (*config.PolicyFiles, error) {
 			return config.ParsePolicy(config.Options{}, cat, "test.toml", *s.policy.Load())

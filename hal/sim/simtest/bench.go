@@ -54,10 +54,11 @@ func Open(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entrie
 	return b
 }
 
-// TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml.
+// TryOpen opens a class that may refuse its entries. The n-th entry stands at line n of board.toml. A kernel that is a hal.Machine, as the simulated one is, is the machine, too.
 func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, entries ...Entry) (*Bench, error) {
 	t.Helper()
-	return TryOpenIn(t, driver, &hal.Env{Kernel: kernel, FirstStart: first}, entries...)
+	machine, _ := kernel.(hal.Machine)
+	return TryOpenIn(t, driver, &hal.Env{Kernel: kernel, Machine: machine, FirstStart: first}, entries...)
 }
 
 // TryOpenIn is TryOpen with more of an Env than a kernel, as a State. Its loop, its log and its entries are the bench's.
