@@ -30,6 +30,7 @@ io.halberd.Policy.Grants observe
 io.halberd.Policy.Explain administer
 io.halberd.Policy.Reload administer
 io.halberd.Policy.Status administer
+io.halberd.Policy.Audit administer
 io.halberd.Gpio.Get observe
 io.halberd.Gpio.GetMany observe
 io.halberd.Gpio.Set control

@@ -79,7 +79,11 @@ func reference(w io.Writer) error {
 			fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
 		}
 	}
-	fmt.Fprint(w, "\nhalberd.toml: log-level is debug, info, warning or error; [limits]\n")
+	fmt.Fprint(w, "\nhalberd.toml:\n")
+	for _, k := range config.ServerKeys() {
+		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
+	}
+	fmt.Fprint(w, "\nhalberd.toml: [limits]\n")
 	for _, f := range config.LimitKeys() {
 		fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
 	}
