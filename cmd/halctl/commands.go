@@ -30,6 +30,8 @@ func commands() []command {
 		{"check", "CALL", "ask whether you may make a call", (*program).check},
 		{"explain", "--user NAME CALL", "say which grant permits a call of anybody, or came nearest", (*program).explain},
 		{"grants", "", "list your grants", (*program).grants},
+		{"audit", "", "show what is denied, and what is permitted that matters, as it is decided", (*program).audit},
+		{"suggest", "[--for DURATION | FILE...]", "print the grants that would have permitted what is denied from now on; or in records: journalctl -o json -u halberd | halctl suggest -", (*program).suggest},
 		{"status", "", "say what policy is in force", plainCall("io.halberd.Policy.Status")},
 		{"reload", "", "have the policy read anew", plainCall("io.halberd.Policy.Reload")},
 		{"safe", "", "bring all outputs that have a safe value to it, and say how many those are", plainCall("io.halberd.Board.Safe")},
