@@ -95,7 +95,7 @@ func TestConfigured(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"policy.d/10.toml": grantSelf("io.halberd.Gpio.*") + "[[grant]]\nid = \"none\"\nusers = [\"nobody-of-that-name\"]\nmethods = [\"io.halberd.Policy.Status\"]\n",
 		"halberd.toml":     "log-level = \"error\"\n",
-		"board.toml": "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\ninitial = 1\n",
+		"board.toml":       "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\ninitial = 1\n",
 	})
 	at := "seqpacket:" + name()
 	p := startSim(t, "-config", dir, "-listen", at)

@@ -32,6 +32,7 @@ func commands() []command {
 		{"grants", "", "list your grants", (*program).grants},
 		{"audit", "", "show what is denied, and what is permitted that matters, as it is decided", (*program).audit},
 		{"suggest", "[--for DURATION | FILE...]", "print the grants that would have permitted what is denied from now on; or in records: journalctl -o json -u halberd | halctl suggest -", (*program).suggest},
+		{"policy", "test [-config DIR] [-root DIR] FILE...", "try what files of [[expect]] tables expect of the policy; no daemon is needed (halberd check -keys lists what they may have)", (*program).policy},
 		{"status", "", "say what policy is in force", plainCall("io.halberd.Policy.Status")},
 		{"reload", "", "have the policy read anew", plainCall("io.halberd.Policy.Reload")},
 		{"safe", "", "bring all outputs that have a safe value to it, and say how many those are", plainCall("io.halberd.Board.Safe")},

@@ -75,6 +75,7 @@ func TestBash(t *testing.T) {
 		{"halctl led set", []string{"set", "set-trigger", "set-color"}},
 		{"halctl list gp", []string{"gpio"}},
 		{"halctl completion f", []string{"fish"}},
+		{"halctl policy t", []string{"test"}},
 		{"halctl frob ", nil},
 		{"halctl call x ", nil},
 		{"halctl -a " + address + " gpio set relay-p", []string{"relay-pump"}},
