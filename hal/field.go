@@ -88,7 +88,7 @@ type Scalar struct {
 	Text string
 }
 
-// Examiner looks at the decoded parameters of a call. The path of an element inside an array or a map is that of the array:
+// Examiner looks at the values of a message, such as the decoded parameters of a call. The path of an element inside an array or a map is that of the array:
 // messages.address. A parameter that was left out is not shown.
 type Examiner interface {
 	Examine(path string, value Scalar)

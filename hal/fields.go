@@ -69,6 +69,12 @@ func Encode(dst []byte, m Message) []byte {
 	return append(f.out, '}')
 }
 
+// Examine shows the values of a message, in the order of its fields.
+func Examine(m Message, e Examiner) {
+	f := Fields{mode: examining, examiner: e}
+	m.Fields(&f)
+}
+
 // decode reads an object into m. It reuses f, so that a call that is decoded again and again allocates nothing.
 func (f *Fields) decode(object wire.Value, m Message) error {
 	f.open(object)

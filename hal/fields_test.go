@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/halberd-io/halberd/hal"
@@ -65,6 +66,35 @@ func full() *everything {
 		Texts: []string{"a", "b"}, MayTexts: hal.Some([]string{"c"}), Ints: []int64{1, 2}, MayInts: hal.Some([]int64{3}),
 		Map: map[string]int64{"z": 1, "a": 2}, Raw: wire.Value(`{"x":[1]}`),
 		Parts: []part{{Address: 8, Name: hal.Some("first"), Bits: []bit{{1}, {2}}}, {Address: 9}},
+	}
+}
+
+// seen writes down what an examiner is shown.
+type seen []string
+
+func (s *seen) Examine(path string, v hal.Scalar) {
+	*s = append(*s, fmt.Sprint(path, "=", map[hal.Kind]any{hal.Int: v.Int, hal.Bool: v.Bool, hal.Text: v.Text}[v.Kind]))
+}
+
+// TestExamineMessage: a message shows its values in the order of its fields, and what is left out not at all.
+func TestExamineMessage(t *testing.T) {
+	var got seen
+	hal.Examine(full(), &got)
+	want := seen{"int=-1", "rangedMSec=10", "mayInt=0", "mayRangeNSec=1152921504606846976", "bool=true", "mayBool=false", `text=a "quoted" word`, "mayText=",
+		"enum=pull_up", "mayEnum=pull_down", "blob.length=2", "mayBlob.length=1", "span=4", "span=5", "texts=a", "texts=b", "mayTexts=c", "ints=1", "ints=2", "mayInts=3", "map=", "map=",
+		"parts.address=8", "parts.name=first", "parts.bits.n=1", "parts.bits.n=2", "parts.address=9"}
+	for i := range got { // the order in a map is none
+		if value, isMap := strings.CutPrefix(got[i], "map="); isMap && (value == "1" || value == "2") {
+			got[i] = "map="
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	got = nil
+	hal.Examine(new(everything), &got)
+	if want := (seen{"int=0", "rangedMSec=0", "bool=false", "text=", "enum=", "blob.length=0", "span=0"}); !slices.Equal(got, want) {
+		t.Errorf("of nothing: got %q, want %q", got, want)
 	}
 }
 

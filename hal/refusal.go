@@ -42,6 +42,13 @@ func (e *InvalidParameter) Fields(f *Fields) {
 type PermissionDenied struct {
 	Reason        string
 	Grant, Device Opt[string]
+	Outside       *Outside // for the audit; not sent
+}
+
+// Outside is a parameter whose one value is not within the limits of the grant that came nearest.
+type Outside struct {
+	Parameter string // its path, as messages.address
+	Value     Scalar
 }
 
 func (e *PermissionDenied) Error() string     { return "permission denied: " + e.Reason }

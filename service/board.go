@@ -117,7 +117,9 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 	}
 	rights := callerOf(h).rights()
 	if !rights.MayTouch(class, id) {
-		return &hal.PermissionDenied{Reason: "no grant covers this device", Device: hal.Some(in.device)}
+		denied := &hal.PermissionDenied{Reason: "no grant covers this device", Device: hal.Some(in.device)}
+		callerOf(h).recordHidden(s.catalog.Method([]byte("io.halberd.Board.Describe")), in.device, denied)
+		return denied
 	}
 	i := s.catalog.Class(class)
 	if i == nil || i.Devices == nil {

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/halberd-io/halberd/hal"
-	"github.com/halberd-io/halberd/service/audit"
+	"github.com/halberd-io/halberd/hal/wire"
 	"github.com/halberd-io/halberd/service/peer"
 	"github.com/halberd-io/halberd/service/policy"
 )
@@ -32,8 +32,8 @@ func (c *caller) rights() *policy.Snapshot {
 
 // identity is what grants are matched against. The unit is looked up only once a grant names one.
 func (c *caller) identity() policy.Identity {
-	if c.fd >= 0 && !c.asked && c.server.policy.NeedsUnits() {
-		c.lookUpUnit()
+	if c.server.policy.NeedsUnits() {
+		c.unitName()
 	}
 	return policy.Identity{
 		UID: c.cred.UID, GID: c.cred.GID, Groups: c.cred.Groups,
@@ -42,23 +42,28 @@ func (c *caller) identity() policy.Identity {
 	}
 }
 
-func (c *caller) lookUpUnit() {
+// unitName is the caller's systemd unit, which is looked up once; "" where there is none, or it cannot be known.
+func (c *caller) unitName() string {
+	if c.fd < 0 || c.asked {
+		return c.unit
+	}
 	c.asked = true
 	unit, err := peer.UnitOf(c.fd)
 	if err != nil {
 		c.server.log.Debug("cannot tell a peer's unit", "uid", c.cred.UID, "pid", c.cred.PID, "error", err)
 	}
 	c.unit = unit
+	return unit
 }
 
 // Enter refuses a method that no grant of the caller covers.
-func (c *caller) Enter(m *hal.Method) error {
+func (c *caller) Enter(m *hal.Method, parameters wire.Value) error {
 	rights := c.rights()
 	if rights.Covers(m) {
 		return nil
 	}
 	denied := c.policy.DeniedMethod(rights, m)
-	c.server.audit.Denied(c.who(), m, "", denied)
+	c.recordEntry(m, parameters, denied)
 	return denied
 }
 
@@ -67,9 +72,9 @@ func (c *caller) Permit(call *hal.Call) error {
 	grant, err := c.rights().Decide(call)
 	switch {
 	case err != nil:
-		c.server.audit.Denied(c.who(), call.Method, devicesOf(call), err)
-	case call.Method.Verb >= hal.Hazard:
-		c.server.audit.Allowed(c.who(), call.Method, devicesOf(call), grant)
+		c.recordDenial(call, err)
+	case call.Method.Verb >= c.server.recordFrom:
+		c.recordPermit(call, grant)
 	}
 	return err
 }
@@ -77,24 +82,7 @@ func (c *caller) Permit(call *hal.Call) error {
 // Owner stands for the caller's uid.
 func (c *caller) Owner() hal.Owner { return hal.Owner(fmt.Sprintf("uid %d", c.cred.UID)) }
 
-// who is the caller as the audit names it.
-func (c *caller) who() audit.Who {
-	return audit.Who{UID: c.cred.UID, GID: c.cred.GID, PID: c.cred.PID, Transport: c.cred.Transport.String()}
-}
-
 // subject is the caller as other log lines name it.
 func (c *caller) subject() slog.Attr {
 	return slog.Group("peer", "uid", c.cred.UID, "gid", c.cred.GID, "pid", c.cred.PID, "transport", c.cred.Transport.String())
-}
-
-// devicesOf names the devices of a call for the audit.
-func devicesOf(call *hal.Call) string {
-	if call.Devices() == 0 {
-		return ""
-	}
-	first := call.DeviceID(0)
-	if more := call.Devices() - 1; more > 0 {
-		return fmt.Sprintf("%s and %d more", first, more)
-	}
-	return first
 }

@@ -112,7 +112,7 @@ func (c *conn) empty() {
 // drop closes a connection that broke the protocol.
 func (c *conn) drop(why string) {
 	c.server.dropped++
-	c.server.audit.Dropped(c.who(), "connection dropped", why)
+	c.recordDrop("connection dropped: " + why)
 	c.close()
 }
 
@@ -121,7 +121,7 @@ func (c *conn) packet(p frame.Packet) {
 	reply := c.server.reply[:0]
 	msg := message(p.Data)
 	if p.Truncated || len(msg) > frame.MaxRequest {
-		c.server.audit.Dropped(c.who(), "packet dropped", "too large")
+		c.recordDrop("packet dropped: too large")
 		reply = dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest})
 	} else {
 		reply = c.serve(msg, reply)

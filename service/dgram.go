@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
-	"github.com/halberd-io/halberd/service/audit"
 	"github.com/halberd-io/halberd/service/dispatch"
 	"github.com/halberd-io/halberd/service/frame"
 	"github.com/halberd-io/halberd/service/peer"
@@ -43,7 +42,7 @@ func (d *datagrams) Ready(uint32) {
 	}
 	if why := d.objection(p); why != "" {
 		d.server.dropped++
-		d.server.audit.Dropped(audit.Who{UID: p.UID, GID: p.GID, PID: p.PID, Transport: peer.Datagram.String()}, "datagram dropped", why)
+		d.server.recordPacket(p, "datagram dropped: "+why)
 		return
 	}
 	call := d.take(p)
@@ -72,7 +71,7 @@ func tooLarge(p frame.Packet) bool { return p.Truncated || len(message(p.Data)) 
 func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
 	reply := d.server.reply[:0]
 	if tooLarge(p) {
-		d.server.audit.Dropped(call.who(), "datagram dropped", "too large")
+		call.recordDrop("datagram dropped: too large")
 		d.send(call, dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest}))
 		return dispatch.Done
 	}
@@ -82,7 +81,7 @@ func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
 	}
 	if err != nil {
 		d.server.dropped++
-		d.server.audit.Dropped(call.who(), "datagram dropped", err.Error())
+		call.recordDrop("datagram dropped: " + err.Error())
 		return dispatch.Done
 	}
 	call.oneway = e.Oneway

@@ -52,6 +52,7 @@ var endings = []struct {
 		_, err := r.Call(`{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["button","relay-pump"]},"more":true}`)
 		return err
 	}},
+	{"closed while it follows the audit", func(r *servicetest.Raw) error { _, err := r.Call(followAudit); return err }},
 	{"with descriptors that nobody asked for", func(r *servicetest.Raw) error {
 		err := unix.Sendmsg(r.FD, []byte(getPump), unix.UnixRights(r.FD, r.FD), nil, unix.MSG_NOSIGNAL)
 		if err == unix.EPERM { // Linux 6.16 and newer refuse it for us: SO_PASSRIGHTS

@@ -153,16 +153,14 @@ func (s *Server) policyClass() *hal.Class {
 		hal.Plain(hal.Administer, "Explain", "Says for any identity which grant permits a call, or which came nearest and the first thing in it that did not match.", s.explain),
 		hal.Plain(hal.Administer, "Reload", "Reads the policy anew, all or nothing.", s.reloadCall),
 		hal.Plain(hal.Administer, "Status", "Says what is in force.", s.status),
+		s.auditMethod(),
 	}}
 }
 
 func (s *Server) whoAmI(h hal.Holder, _ *hal.None, out *whoAmI) error {
 	c := callerOf(h)
-	if c.fd >= 0 && !c.asked {
-		c.lookUpUnit()
-	}
 	*out = whoAmI{uid: int64(c.cred.UID), gid: int64(c.cred.GID), transport: c.cred.Transport.String(),
-		unit: given(c.unit), label: given(c.cred.Label)}
+		unit: given(c.unitName()), label: given(c.cred.Label)}
 	for _, g := range c.cred.Groups {
 		out.groups = append(out.groups, int64(g))
 	}

@@ -38,6 +38,10 @@ type Config struct {
 	Drivers []hal.Driver
 	Entries map[string][]hal.Entry // of board.toml, by table
 	Limits  config.Limits
+	// Audit says which permitted calls are recorded.
+	Audit config.Audit
+	// AuditLog is where records of decisions go; nil for Log.
+	AuditLog *slog.Logger
 	// FirstStart is true for the first start since boot.
 	FirstStart bool
 	// State outlives the daemon; nil where nothing does.
@@ -79,6 +83,8 @@ type Server struct {
 	catalog    *hal.Catalog
 	dispatcher *dispatch.Dispatcher
 	audit      *audit.Log
+	recordFrom hal.Verb    // permitted calls of this verb and those behind it are recorded
+	auditCall  *hal.Method // Policy.Audit
 	receiver   *frame.Receiver
 	spare      *listen.Reserve
 	classes    []*hal.Class
@@ -113,7 +119,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(c.Log),
+	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(auditLog(c)), recordFrom: c.Audit.From(),
 		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
 	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
@@ -123,6 +129,13 @@ func New(c Config) (*Server, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return s, nil
+}
+
+func auditLog(c Config) *slog.Logger {
+	if c.AuditLog != nil {
+		return c.AuditLog
+	}
+	return c.Log
 }
 
 func limitsOf(c config.Limits) limits {

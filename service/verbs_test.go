@@ -34,6 +34,7 @@ io.halberd.Cpu.Get observe
 io.halberd.Cpu.SetGovernor configure
 io.halberd.Cpu.SetLimits configure
 io.halberd.Cpu.LatencyHold control
+io.halberd.Policy.Audit administer
 io.halberd.Gpio.Get observe
 io.halberd.Gpio.GetMany observe
 io.halberd.Gpio.Set control

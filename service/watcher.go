@@ -71,7 +71,7 @@ func (c *conn) recheck() {
 	call := c.session.Call()
 	if v := c.rights().Check(call); !v.Allowed {
 		err := &hal.PermissionDenied{Reason: v.Reason, Grant: given(v.Grant)}
-		c.server.audit.Denied(c.who(), call.Method, devicesOf(call), err)
+		c.recordDenial(call, err)
 		c.EndWatch(c.server.dispatcher.Refuse(call.Method, err))
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/halberd-io/halberd/hal/kernel"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/init/activate"
+	"github.com/halberd-io/halberd/init/journal"
 	"github.com/halberd-io/halberd/init/power"
 	"github.com/halberd-io/halberd/service"
 	"github.com/halberd-io/halberd/service/config"
@@ -35,6 +36,7 @@ func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer)
 	level.Set(settings.LogLevel)
 	c := service.Config{
 		Version: version, Log: log, Drivers: board.Drivers(), Limits: settings.Limits,
+		Audit: settings.Audit, AuditLog: journal.New(slog.LevelInfo), // whatever log-level is
 		Kernel: kernel.Linux{}, FirstStart: true,
 		Policy: func(cat *hal.Catalog) (*config.PolicyFiles, error) { return config.LoadPolicy(opt, cat) },
 	}

@@ -180,7 +180,7 @@ func TestKeys(t *testing.T) {
 	if status != 0 || stderr != "" {
 		t.Errorf("got %d, %q", status, stderr)
 	}
-	for _, want := range []string{"policy.d/*.toml: ", "  methods ", "  where ", "board.toml: [gpio.ID]  ", "  on-release ", "board.toml: [led.ID]  ", "halberd.toml: log-level ", "  connections-per-uid "} {
+	for _, want := range []string{"policy.d/*.toml: ", "  methods ", "  where ", "board.toml: [gpio.ID]  ", "  on-release ", "board.toml: [led.ID]  ", "each [[expect]]\n", "  transport ", "halberd.toml:\n  log-level ", "\n  audit ", "halberd.toml: [limits]\n", "  connections-per-uid "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("got %s, want %q in it", stdout, want)
 		}

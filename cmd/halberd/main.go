@@ -1,7 +1,7 @@
 // Command halberd lets unprivileged programs use the hardware of a board, each as far as a grant says.
 //
 //	halberd [-config DIR] [-sim] [-listen ADDRESS]… [-socket-fd N]… [-version]
-//	halberd check [-config DIR] [-root DIR] [-keys] [-interfaces DIR]
+//	halberd check [-config DIR] [-root DIR] [-test FILE]… [-keys] [-interfaces DIR]
 //	halberd detect
 package main
 
@@ -76,7 +76,8 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.SetOutput(stderr)
 	set.Usage = func() {
 		fmt.Fprint(stderr, "usage: halberd [FLAG]...              serve until SIGTERM; SIGHUP has the policy read anew\n"+
-			"       halberd check [FLAG]...        say all that is wrong with the configuration; -keys lists what it may have\n"+
+			"       halberd check [FLAG]...        say all that is wrong with the configuration; -keys lists what it may have,\n"+
+			"                                      -test tries what a product expects of its policy\n"+
 			"       halberd detect                 print a board.toml for this machine\n\n")
 		set.PrintDefaults()
 	}

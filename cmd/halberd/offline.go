@@ -24,6 +24,11 @@ func check(args []string, stdout, stderr io.Writer) error {
 	keys := set.Bool("keys", false, "list every key that the files may have, and do nothing else")
 	interfaces := set.String("interfaces", "", "write the text of every interface of Halberd's into `DIR`, and do nothing else")
 	root := set.String("root", "", "check the image that lies in `DIR`, with its users and groups")
+	var tests []string
+	set.Func("test", "try the expectations in `FILE` on the policy instead; may be given again", func(name string) error {
+		tests = append(tests, name)
+		return nil
+	})
 	if err := parseAll(set, args); err != nil {
 		return err
 	}
@@ -36,6 +41,9 @@ func check(args []string, stdout, stderr io.Writer) error {
 	opt := config.Options{Dirs: config.Default(), Root: *root, TrustCaller: true, Strict: true}
 	if *dir != "" {
 		opt.Dirs = config.Only(*dir)
+	}
+	if tests != nil {
+		return tryPolicy(opt, tests, stdout)
 	}
 	return validate(opt, stdout)
 }
@@ -73,13 +81,21 @@ func reference(w io.Writer) error {
 	for _, k := range config.GrantKeys() {
 		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
 	}
+	fmt.Fprint(w, "\nexpectations for -test: each [[expect]]\n")
+	for _, k := range config.ExpectKeys() {
+		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
+	}
 	for _, t := range board.Tables() {
 		fmt.Fprintf(w, "\nboard.toml: [%s.ID]  %s\n", t.Name, t.Doc)
 		for _, f := range t.Fields {
 			fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
 		}
 	}
-	fmt.Fprint(w, "\nhalberd.toml: log-level is debug, info, warning or error; [limits]\n")
+	fmt.Fprint(w, "\nhalberd.toml:\n")
+	for _, k := range config.ServerKeys() {
+		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
+	}
+	fmt.Fprint(w, "\nhalberd.toml: [limits]\n")
 	for _, f := range config.LimitKeys() {
 		fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
 	}

@@ -93,8 +93,9 @@ func grantSelf(methods string) string {
 // TestConfigured: with -config a simulated board has the policy, the board and the limits of that folder, and no others.
 func TestConfigured(t *testing.T) {
 	dir := folder(t, map[string]string{
-		"policy.d/10.toml": grantSelf("io.halberd.Gpio.*"), "halberd.toml": "log-level = \"error\"\n",
-		"board.toml": "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\ninitial = 1\n",
+		"policy.d/10.toml": grantSelf("io.halberd.Gpio.*") + "[[grant]]\nid = \"none\"\nusers = [\"nobody-of-that-name\"]\nmethods = [\"io.halberd.Policy.Status\"]\n",
+		"halberd.toml":     "log-level = \"error\"\n",
+		"board.toml":       "[gpio.relay-pump]\nchip = \"sim-gpio\"\nline = 0\ndirection = \"output\"\ninitial = 1\n",
 	})
 	at := "seqpacket:" + name()
 	p := startSim(t, "-config", dir, "-listen", at)
@@ -108,8 +109,8 @@ func TestConfigured(t *testing.T) {
 		t.Errorf("got %v, want %s", err, client.PermissionDenied)
 	}
 	p.terminate(t)
-	if got := p.stderr.String(); got != "" {
-		t.Errorf("a denial is a warning, and errors alone are to be logged: %s", got)
+	if got := p.stderr.String(); strings.Contains(got, "nobody-of-that-name") || strings.Count(got, "\n") != 1 || !strings.Contains(got, " msg=denied decision=denied method=io.halberd.Gpio.Set ") {
+		t.Errorf("logged %q, want the denial alone: a name that does not resolve is a warning, and errors are to be logged, and records", got)
 	}
 }
 

@@ -82,6 +82,7 @@ _halctl() {
 @CASES@		list) choices="@CLASSES@" ;;
 		describe | claim | release) choices="$("${typed[0]}" ${address:+-a "$address"} list 2>/dev/null | awk 'NR > 1 { print $1 "/" $2 }')" ;;
 		completion) choices="bash zsh fish" ;;
+		policy) choices="test" ;;
 		esac
 		;;
 	*)

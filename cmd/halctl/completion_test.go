@@ -76,6 +76,7 @@ func TestBash(t *testing.T) {
 		{"halctl list gp", []string{"gpio"}},
 		{"halctl list pow", nil}, // it has no devices
 		{"halctl completion f", []string{"fish"}},
+		{"halctl policy t", []string{"test"}},
 		{"halctl frob ", nil},
 		{"halctl call x ", nil},
 		{"halctl -a " + address + " gpio set relay-p", []string{"relay-pump"}},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -40,49 +39,20 @@ func (p *program) refused(err error) {
 	fmt.Fprint(p.stderr, suggestion(who, f))
 }
 
-// caller is as much of WhoAmI as a grant needs.
-type caller struct {
-	UID  int64
-	Unit string
-}
-
-// identity is the caller in a grant, or "" where no grant can name it. The uid of a unit with DynamicUser= is another one tomorrow (systemd.exec(5)), and
-// nobody's is that of many.
-func (c *caller) identity() string {
-	switch {
-	case c.UID == 65534 || c.UID == 4294967295:
-		return ""
-	case c.UID < 61184 || c.UID > 65519:
-		return fmt.Sprintf("users   = [%d]", c.UID)
-	case c.Unit == "":
-		return ""
-	}
-	return fmt.Sprintf("units   = [%q]", c.Unit)
-}
-
 // suggestion is a grant that would have permitted a call, as small as can be, or "" where there is none.
 func suggestion(who caller, f *failure) string {
 	m, devices := wanted(f)
-	identity := who.identity()
-	if m == nil || identity == "" || m.Device != "" && devices == nil || policy.IsOpen(m) {
+	p := proposal{Devices: devices}
+	if m == nil || !p.identify(who) || m.Device != "" && devices == nil || policy.IsOpen(m) {
 		return ""
 	}
-	class := strings.ToLower(m.Class)
-	id := class + "-" + commandName(m.Name)
-	if long := id + "-" + strings.Join(devices, "+"); devices != nil && len(long) < 100 {
-		id = long
-	}
-	id = fmt.Sprintf("%s-of-%d", id, who.UID)
+	p.call([]*hal.Method{m})
 	text := "\nWhoever administers this board may permit it"
 	if near := nearest(f.err); near != "" {
 		text += fmt.Sprintf(" by widening the grant %q, or", near)
 	}
-	text += fmt.Sprintf(" by a file /etc/halberd/policy.d/50-%s.toml with\n\n", fileName(id)) +
-		fmt.Sprintf("  [[grant]]\n  id      = %q\n  %s\n  methods = [%q]\n", id, identity, m.FullName())
-	if devices != nil {
-		text += "  devices = [" + quoted(devices) + "]\n"
-	}
-	return text + "\nand `halctl reload`. What is there already: `halctl grants`.\n"
+	return text + fmt.Sprintf(" by a file /etc/halberd/policy.d/50-%s.toml with\n\n", fileName(p.ID)) + p.toml("  ") +
+		"\nand `halctl reload`. What is there already: `halctl grants`.\n"
 }
 
 // nearest is the caller's grant that came nearest, or "".
@@ -102,15 +72,6 @@ func fileName(id string) string {
 		}
 		return c
 	}, id)
-}
-
-// quoted gives IDs as a list in TOML.
-func quoted(ids []string) string {
-	all := make([]string, len(ids))
-	for i, id := range ids {
-		all[i] = strconv.Quote(id) // they are printable ASCII
-	}
-	return strings.Join(all, ", ")
 }
 
 // wanted gives the method of a call and the devices that it named: none where one of them cannot be a device.

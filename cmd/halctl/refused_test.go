@@ -113,11 +113,18 @@ func TestIdentity(t *testing.T) {
 		{"the last before dynamic users", caller{61183, "app.service"}, "users   = [61183]"},
 		{"a dynamic user", caller{61184, `my\x2dapp.service`}, `units   = ["my\\x2dapp.service"]`},
 		{"a dynamic user elsewhere", caller{65519, ""}, ""},
+		{"a dynamic user in what no grant can name", caller{61184, "app.socket"}, ""},
+		{"a dynamic user in a unit of no name", caller{61184, "app\n.service"}, ""},
 		{"nobody", caller{65534, "app.service"}, ""},
 		{"no uid", caller{4294967295, ""}, ""},
 	}
 	for _, row := range rows {
-		if got := row.who.identity(); got != row.want {
+		var p proposal
+		got := ""
+		if p.identify(row.who) {
+			got = p.identity()
+		}
+		if got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
 	}

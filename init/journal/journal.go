@@ -33,12 +33,18 @@ func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.
 
 // Handle sends one record. The message repeats the attributes, for people who read it without its fields.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	to := h.of(r)
+	return send(h.socket, entry(r.Message+to.text, priority(r.Level), to.fields))
+}
+
+// of gives a handler with the fields of one record.
+func (h *handler) of(r slog.Record) *handler {
 	to := h.with(nil)
 	r.Attrs(func(a slog.Attr) bool {
 		to.add(h.prefix, a)
 		return true
 	})
-	return send(h.socket, entry(r.Message+to.text, priority(r.Level), to.fields))
+	return to
 }
 
 // WithAttrs gives a handler that adds fields to each record.
@@ -74,18 +80,29 @@ func (h *handler) add(prefix string, a slog.Attr) {
 	h.text += " " + prefix + a.Key + "=" + v.String()
 }
 
-// fieldName makes a name that the journal takes: capitals, digits and underscores.
+// fieldName makes a name that the journal takes, of capitals, digits and underscores: retryAfterMSec becomes HALBERD_RETRY_AFTER_MSEC.
 func fieldName(key string) string {
-	return "HALBERD_" + strings.Map(func(c rune) rune {
+	var b strings.Builder
+	b.WriteString("HALBERD_")
+	before := rune(0)
+	for _, c := range key {
 		switch {
-		case c >= 'a' && c <= 'z':
-			return c - 'a' + 'A'
+		case isLower(c):
+			b.WriteRune(c - 'a' + 'A')
+		case c >= 'A' && c <= 'Z' && isLower(before):
+			b.WriteByte('_')
+			b.WriteRune(c)
 		case c >= 'A' && c <= 'Z' || c >= '0' && c <= '9':
-			return c
+			b.WriteRune(c)
+		default:
+			b.WriteByte('_')
 		}
-		return '_'
-	}, key)
+		before = c
+	}
+	return b.String()
 }
+
+func isLower(c rune) bool { return c >= 'a' && c <= 'z' }
 
 // priority is syslog(3)'s.
 func priority(l slog.Level) int {

@@ -17,7 +17,8 @@ func TestDenialInJournal(t *testing.T) {
 		return json.Unmarshal([]byte(lines[len(lines)-1]), &record) == nil
 	})
 	for field, want := range map[string]string{
-		"HALBERD_METHOD": "io.halberd.Gpio.Set", "HALBERD_UID": "1000", "HALBERD_GID": "1000", "HALBERD_DEVICE": "valve", "HALBERD_VERB": "control",
+		"HALBERD_METHOD": "io.halberd.Gpio.Set", "HALBERD_UID": "1000", "HALBERD_GID": "1000", "HALBERD_DEVICES": "valve", "HALBERD_VERB": "control",
+		"HALBERD_DECISION": "denied", "HALBERD_UNCOVERED": "valve",
 		"PRIORITY": "4", "_UID": "0", "_SYSTEMD_UNIT": "halberd.service",
 	} {
 		if record[field] != want {

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,40 +18,113 @@ type clock struct{ now time.Time }
 func newLog(t *testing.T) (*Log, *clock, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	c := &clock{time.Unix(1000, 0)}
+	c := &clock{time.Unix(1000, 5_000)}
 	l := New(slog.New(slog.NewTextHandler(&out, nil)))
 	l.now = func() time.Time { return c.now }
 	return l, c, &out
 }
 
-var set = &hal.Method{Name: "Set", Interface: "io.halberd.Gpio", Verb: hal.Control}
+var (
+	set  = &hal.Method{Name: "Set", Interface: "io.halberd.Gpio", Verb: hal.Control}
+	safe = &hal.Method{Name: "Safe", Interface: "io.halberd.Board", Verb: hal.Administer}
+)
 
-// lines takes the records so far.
-func lines(out *bytes.Buffer) []string {
-	defer out.Reset()
-	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+// write writes a record, unless there are too many.
+func write(l *Log, d Decision, m *hal.Method, uid uint32, fill func(*Record)) {
+	r := l.Begin(d, m.Verb, uid)
+	if r == nil {
+		return
+	}
+	r.GID, r.PID, r.Transport = 100, 7, "stream"
+	r.Call(m)
+	if fill != nil {
+		fill(r)
+	}
+	l.End(r)
 }
 
+func deny(l *Log, uid uint32) {
+	write(l, Denied, set, uid, func(r *Record) { r.Refuse(errors.New("no")) })
+}
+
+// lines takes the records so far, without their times.
+func lines(out *bytes.Buffer) []string {
+	defer out.Reset()
+	if out.Len() == 0 {
+		return nil
+	}
+	all := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	for i := range all {
+		_, all[i], _ = strings.Cut(all[i], " ")
+	}
+	return all
+}
+
+// TestRecords: the log and those who follow have the same fields under the same names.
 func TestRecords(t *testing.T) {
-	l, _, out := newLog(t)
-	who := Who{UID: 1000, GID: 100, PID: 7, Transport: "stream"}
-	l.Denied(who, set, "relay-pump", &hal.PermissionDenied{Reason: "no", Grant: hal.Some("pump")})
-	l.Denied(who, set, "", errors.New("broken"))
-	l.Allowed(who, set, "relay-up", "all")
-	got := lines(out)
-	for i, want := range [][]string{
-		{"level=WARN", "msg=denied", "method=io.halberd.Gpio.Set", "verb=control", "uid=1000", "gid=100", "pid=7", "transport=stream", "device=relay-pump", "reason=", "grant=pump"},
-		{"msg=denied", "reason=broken"},
-		{"level=INFO", "msg=allowed", "device=relay-up", "grant=all"},
-	} {
-		for _, part := range want {
-			if !strings.Contains(got[i], part) {
-				t.Errorf("record %d is %s, want %s in it", i, got[i], part)
+	const who = ` uid=1000 gid=100 pid=7 transport=stream`
+	denial := func(o *hal.Outside) error {
+		return &hal.PermissionDenied{Reason: "grant pump: it does not", Grant: hal.Some("pump"), Device: hal.Some("b"), Outside: o}
+	}
+	outside := func(v hal.Scalar) func(*Record) {
+		return func(r *Record) { r.Refuse(denial(&hal.Outside{Parameter: "value", Value: v})) }
+	}
+	const near = ` uncovered=b grant=pump reason="grant pump: it does not"`
+	rows := []struct {
+		name string
+		d    Decision
+		m    *hal.Method
+		fill func(*Record)
+		log  string
+		json string
+	}{
+		{"denied", Denied, set, func(r *Record) {
+			r.Unit = hal.Some("a.service")
+			r.Devices = hal.Some([]string{"a", "b"})
+			r.Refuse(denial(nil))
+		}, `level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control uid=1000 gid=100 pid=7 unit=a.service transport=stream devices="a b"` + near,
+			`{"timeUSec":1000000005,"decision":"denied","method":"io.halberd.Gpio.Set","verb":"control","uid":1000,"gid":100,"pid":7,"unit":"a.service","transport":"stream",` +
+				`"devices":["a","b"],"uncovered":"b","grant":"pump","reason":"grant pump: it does not","omitted":0}`},
+		{"a number outside", Denied, set, outside(hal.Scalar{Kind: hal.Int, Int: -3}), `level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control` + who + near + ` parameter=value value=-3`, ""},
+		{"a truth value outside", Denied, set, outside(hal.Scalar{Kind: hal.Bool, Bool: true}), `level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control` + who + near + ` parameter=value value=true`, ""},
+		{"a word outside", Denied, set, outside(hal.Scalar{Kind: hal.Text, Text: "fast"}), `level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control` + who + near + ` parameter=value value=fast`, ""},
+		{"a long text outside", Denied, set, outside(hal.Scalar{Kind: hal.Text, Text: strings.Repeat("x", maxValue+1)}), `level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control` + who + near, ""},
+		{"out of tokens", Denied, set, func(r *Record) { r.Refuse(&hal.RateLimited{RetryAfterMSec: 20}) },
+			`level=WARN msg=denied decision=denied method=io.halberd.Gpio.Set verb=control` + who + ` reason="too many calls: try again in 20 ms" retryAfterMSec=20`, ""},
+		{"allowed", Allowed, safe, func(r *Record) { r.Permit("all") }, `level=INFO msg=allowed decision=allowed method=io.halberd.Board.Safe verb=administer` + who + ` grant=all`,
+			`{"timeUSec":1000000005,"decision":"allowed","method":"io.halberd.Board.Safe","verb":"administer","uid":1000,"gid":100,"pid":7,"transport":"stream","grant":"all","omitted":0}`},
+		{"open to all", Allowed, set, func(r *Record) { r.Permit("") }, `level=INFO msg=allowed decision=allowed method=io.halberd.Gpio.Set verb=control` + who, ""},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			l, _, out := newLog(t)
+			var told []string
+			stop := l.Follow(func(r *Record) { told = append(told, string(hal.Encode(nil, r))) })
+			write(l, row.d, row.m, 1000, row.fill)
+			stop()
+			write(l, row.d, row.m, 1000, row.fill)
+			if got := lines(out); len(got) != 2 || got[0] != row.log {
+				t.Errorf("logged %q\n want  %q", got, row.log)
 			}
+			if len(told) != 1 || row.json != "" && told[0] != row.json {
+				t.Errorf("told %s\nwant %s", told, row.json)
+			}
+		})
+	}
+}
+
+// TestDropped: what was dropped has no method.
+func TestDropped(t *testing.T) {
+	l, _, out := newLog(t)
+	for range 100 {
+		if r := l.Begin(Dropped, 0, 1); r != nil {
+			r.Transport, r.Reason = "dgram", hal.Some("datagram dropped: nonsense")
+			l.End(r)
 		}
 	}
-	if strings.Contains(got[1], "device=") || strings.Contains(got[1], "grant=") {
-		t.Errorf("a record names what there is not: %s", got[1])
+	got := lines(out)
+	if want := `level=INFO msg=dropped decision=dropped uid=1 gid=0 pid=0 transport=dgram reason="datagram dropped: nonsense"`; len(got) != burst || got[0] != want {
+		t.Errorf("100 dropped datagrams are %d records, the first %s", len(got), got[0])
 	}
 }
 
@@ -59,7 +133,7 @@ func TestBudget(t *testing.T) {
 	l, c, out := newLog(t)
 	flood := func(uid uint32, n int) {
 		for range n {
-			l.Denied(Who{UID: uid}, set, "", errors.New("no"))
+			deny(l, uid)
 		}
 	}
 	flood(1, 100)
@@ -82,25 +156,61 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestBudgetsOfKinds: whoever fills one budget hides nothing that has another one.
+func TestBudgetsOfKinds(t *testing.T) {
+	kinds := []struct {
+		d    Decision
+		m    *hal.Method
+		want string
+	}{{Denied, safe, "denied"}, {Allowed, safe, "Safe"}, {Allowed, set, "Set"}}
+	l, _, out := newLog(t)
+	for _, k := range kinds {
+		for range 2 * burst {
+			write(l, k.d, k.m, 1000, nil)
+		}
+		if got := lines(out); len(got) != burst || !strings.Contains(got[0], k.want) {
+			t.Errorf("%s: %d records, the first %q; want %d", k.want, len(got), got, burst)
+		}
+	}
+}
+
 // TestManyUIDs: the budgets themselves are bounded.
 func TestManyUIDs(t *testing.T) {
 	l, _, _ := newLog(t)
 	for uid := range uint32(3 * maxUIDs) {
-		l.Denied(Who{UID: uid}, set, "", errors.New("no"))
+		deny(l, uid)
 	}
 	if got := len(l.peers); got > maxUIDs {
 		t.Errorf("%d budgets are kept, want at most %d", got, maxUIDs)
 	}
 }
 
-// TestDropped: what breaks the protocol fills the log no more than denials do.
-func TestDropped(t *testing.T) {
-	l, _, out := newLog(t)
-	for range 100 {
-		l.Dropped(Who{UID: 1, Transport: "dgram"}, "datagram dropped", "nonsense")
+// TestQuietLog: a log that takes nothing keeps nobody from following.
+func TestQuietLog(t *testing.T) {
+	l := New(slog.New(slog.DiscardHandler))
+	told := 0
+	l.Follow(func(*Record) { told++ })
+	deny(l, 1)
+	if told != 1 {
+		t.Errorf("told %d records, want 1", told)
 	}
-	got := lines(out)
-	if len(got) != burst || !strings.Contains(got[0], `msg="datagram dropped" why=nonsense uid=1`) {
-		t.Errorf("100 dropped datagrams are %d records, the first %s", len(got), got[0])
+}
+
+// TestFieldsAreApart: no two fields of a record have one name, and what a call says stands beside who calls.
+func TestFieldsAreApart(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range hal.Describe(&Record{}) {
+		if seen[f.Name] || f.Doc == "" {
+			t.Errorf("%s is there twice, or has no documentation", f.Name)
+		}
+		seen[f.Name] = true
+	}
+	for _, name := range strings.Fields("decision method verb uid gid pid transport devices grant reason unit omitted timeUSec") {
+		if !seen[name] {
+			t.Errorf("there is no field %s", name)
+		}
+	}
+	if fmt.Sprint(Denied, Allowed, Dropped) != "denied allowed dropped" {
+		t.Errorf("the decisions are called %v, %v and %v", Denied, Allowed, Dropped)
 	}
 }

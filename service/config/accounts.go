@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,33 +14,58 @@ const maxAccounts = 16 << 20
 type accounts struct {
 	options *Options
 	path    string
-	names   map[string]uint32
+	lines   map[string][]string // the fields of each name's line
 	failed  *Error
 }
 
 // find gives the number of a name. The first line with the name counts, as in the C library.
 func (a *accounts) find(name string) (uint32, bool) {
-	if a.names == nil {
+	return number(a.line(name), 2)
+}
+
+// line gives the fields of a name's line, or nil.
+func (a *accounts) line(name string) []string {
+	if a.lines == nil {
 		a.read()
 	}
-	id, ok := a.names[name]
-	return id, ok
+	return a.lines[name]
+}
+
+// number reads a field that is a number.
+func number(fields []string, i int) (uint32, bool) {
+	if i >= len(fields) {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(fields[i], 10, 32)
+	return uint32(id), err == nil
+}
+
+// having gives the numbers of the groups that list a user as a member, in their order.
+func (a *accounts) having(user string) []uint32 {
+	if a.lines == nil {
+		a.read()
+	}
+	var all []uint32
+	for _, fields := range a.lines {
+		if id, ok := number(fields, 2); ok && len(fields) > 3 && contains(strings.Split(fields[3], ","), user) {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func (a *accounts) read() {
-	a.names = map[string]uint32{}
+	a.lines = map[string][]string{}
 	text, _, err := a.options.read(a.path, maxAccounts)
 	a.failed = err
 	for line := range strings.SplitSeq(text, "\n") {
 		fields := strings.Split(line, ":")
-		if len(fields) < 3 || fields[0] == "" {
+		if _, known := a.lines[fields[0]]; known || fields[0] == "" {
 			continue
 		}
-		if _, known := a.names[fields[0]]; known {
-			continue
-		}
-		if id, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
-			a.names[fields[0]] = uint32(id)
+		if _, ok := number(fields, 2); ok {
+			a.lines[fields[0]] = fields
 		}
 	}
 }

@@ -7,10 +7,32 @@ import (
 	"github.com/halberd-io/halberd/hal"
 )
 
-// Server is halberd.toml: the limits of the daemon, and how much it logs.
+// Server is halberd.toml: the limits of the daemon, how much it logs, and which decisions it records.
 type Server struct {
 	LogLevel slog.Level
+	Audit    Audit
 	Limits   Limits
+}
+
+// Audit says which permitted calls are recorded. What is denied or dropped always is.
+type Audit uint8
+
+// What audit may be in halberd.toml.
+const (
+	AuditHazards Audit = iota // hazard and administer
+	AuditDenials              // none
+	AuditAll
+)
+
+// From is the least verb of the permitted calls that are recorded; none has it where none are.
+func (a Audit) From() hal.Verb {
+	switch a {
+	case AuditDenials:
+		return hal.Administer + 1
+	case AuditAll:
+		return hal.Observe
+	}
+	return hal.Hazard
 }
 
 // Limits bound what peers can make the daemon hold. Exceeding one is answered io.halberd.LimitExceeded with the key's name in halberd.toml.
@@ -117,14 +139,33 @@ func ParseServer(name, text string) (*Server, error) {
 
 var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "error": slog.LevelError}
 
+var audits = map[string]Audit{"denials": AuditDenials, "hazards": AuditHazards, "all": AuditAll}
+
+// ServerKeys lists the keys of halberd.toml beside its tables.
+func ServerKeys() []Key {
+	return []Key{
+		{"log-level", `The least important message that is logged: debug, info, warning or error. "info" by default. Records of decisions are logged whatever it is.`},
+		{"audit", `Which permitted calls are recorded, beside all that is denied or dropped: "denials" for none, "hazards" for those of the verbs hazard and administer, "all". "hazards" by default. ` +
+			`Of each kind, each uid has ten records and then one a second; how many were left out stands in the next one.`},
+	}
+}
+
 func (s *Server) read(t *table) {
-	// log-level is the least important message that is logged: debug, info, warning or error. info by default.
+	// log-level is the least important message that is logged.
 	if name, ok := t.text("log-level"); ok {
 		level, known := levels[name]
 		if !known {
 			t.fail("log-level", "log-level must be debug, info, warning or error")
 		}
 		s.LogLevel = level
+	}
+	// audit says which permitted calls are recorded.
+	if name, ok := t.text("audit"); ok {
+		audit, known := audits[name]
+		if !known {
+			t.fail("audit", "audit must be denials, hazards or all")
+		}
+		s.Audit = audit
 	}
 	if inner := t.inner("limits"); inner != nil {
 		s.Limits = inner.limits()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/halberd-io/halberd/hal"
 )
 
 func TestServerDefaults(t *testing.T) {
@@ -28,6 +30,7 @@ func TestServerDefaults(t *testing.T) {
 func TestServer(t *testing.T) {
 	got, err := ParseServer("h.toml", `
 log-level = "warning"
+audit = "all"
 [limits]
 connections = 100
 connections-reserved = 0
@@ -44,9 +47,33 @@ reclaim-msec = 6
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Server{LogLevel: slog.LevelWarn, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
+	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestAudit: what each level records of what is permitted.
+func TestAudit(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"", "hazard administer"},
+		{`audit = "denials"`, ""},
+		{`audit = "hazards"`, "hazard administer"},
+		{`audit = "all"`, "observe control configure hazard administer"},
+	} {
+		s, err := ParseServer("h.toml", tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var recorded []string
+		for v := hal.Observe; v <= hal.Administer; v++ {
+			if v >= s.Audit.From() {
+				recorded = append(recorded, v.String())
+			}
+		}
+		if got := strings.Join(recorded, " "); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.text, got, tt.want)
+		}
 	}
 }
 
@@ -78,6 +105,7 @@ func TestServerRefused(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown key", "Log-Level = \"info\"", `h.toml:1: unknown key "Log-Level" (did you mean log-level?)`},
 		{"no level", "\nlog-level = \"loud\"", "h.toml:2: log-level must be debug, info, warning or error"},
+		{"no audit", "\naudit = \"none\"", "h.toml:2: audit must be denials, hazards or all"},
 		{"level a number", "log-level = 3", "h.toml:1: log-level must be a string, not an integer"},
 		{"limits no table", "limits = 3", "h.toml:1: limits must be a table, not an integer"},
 		{"unknown limit", "[limits]\nconections = 5", `h.toml:2: unknown key "conections" (did you mean connections?)`},
@@ -115,6 +143,12 @@ func TestServerShipped(t *testing.T) {
 	shown := regexp.MustCompile(`(?m)^# ([a-z-]+ += )`).ReplaceAllString(string(shipped), "$1")
 	if s, err := ParseServer("h.toml", shown); err != nil || !equal(s, DefaultServer()) {
 		t.Errorf("with its keys: got %+v, %v", s, err)
+	}
+	for _, k := range ServerKeys() {
+		value := regexp.MustCompile(`(?m)^` + k.Name + ` += (".*")$`).FindStringSubmatch(shown)
+		if value == nil || !strings.Contains(k.Doc, value[1]+" by default.") {
+			t.Errorf("%s: documented as %q, shown as %q", k.Name, k.Doc, value)
+		}
 	}
 	for _, f := range LimitKeys() {
 		value := regexp.MustCompile(`(?m)^` + f.Name + ` += ([0-9]+)$`).FindStringSubmatch(shown)

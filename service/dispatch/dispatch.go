@@ -16,8 +16,8 @@ import (
 // Peer is the caller as dispatch sees it, and the way back to it. Its methods are called on the loop's goroutine.
 type Peer interface {
 	hal.Gate
-	// Enter refuses a method that the caller may not call at all, whatever the parameters are.
-	Enter(m *hal.Method) error
+	// Enter refuses a method that the caller may not call at all, whatever the parameters are. They are for its records, and decide nothing.
+	Enter(m *hal.Method, parameters wire.Value) error
 	// Connected is false for a datagram, whose caller has no end.
 	Connected() bool
 	// Holder stands for the caller's connection, or for the datagram.
@@ -85,7 +85,7 @@ func (d *Dispatcher) serve(e *Envelope, p Peer, dst []byte) ([]byte, Status) {
 	if e.Upgrade || !p.Connected() && (e.More || m.NeedsConnection) {
 		return d.refuse(dst, m, MethodNotImplemented(m.FullName())), Done
 	}
-	if err := p.Enter(m); err != nil {
+	if err := p.Enter(m, e.Parameters); err != nil {
 		return d.refuse(dst, m, err), Done
 	}
 	call, err := m.Decode(e.Parameters)

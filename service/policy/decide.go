@@ -170,20 +170,23 @@ func (d *decision) take() {
 func (d *decision) denied(r *rules, id string) error {
 	method := d.call.Method.FullName()
 	near, reason := r.first, ""
+	var outside *hal.Outside
 	rule := d.nearest()
 	switch {
 	case rule != nil:
 		near = rule.grant
-		reason = d.look.words(d.look.look(d.call, rule.limits))
+		i := d.look.look(d.call, rule.limits)
+		reason, outside = d.look.words(i), d.look.outside(i)
 	case d.call.Devices() == 0:
 		reason = "it covers " + method + " only for devices, and the call names none"
 	default:
 		reason = "it covers " + method + ", and not the device " + id
 	}
 	return &hal.PermissionDenied{
-		Reason: shorten("grant " + near.ID + ": " + reason),
-		Grant:  hal.Some(near.ID),
-		Device: hal.Opt[string]{Value: id, Set: id != ""},
+		Reason:  shorten("grant " + near.ID + ": " + reason),
+		Grant:   hal.Some(near.ID),
+		Device:  hal.Opt[string]{Value: id, Set: id != ""},
+		Outside: outside,
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/config/configtest"
 )
 
@@ -214,6 +216,36 @@ where.mode.in = ["once"]
 		}
 		if v := s.Check(call); v.Reason != tt.want || v.Line == 0 || v.File != "f.toml" {
 			t.Errorf("%s: Check says %+v", tt.name, v)
+		}
+	}
+}
+
+// TestOutside: a denial names the one value that the nearest grant's limits keep out, for the audit. Where that is not all there is to say, it names none.
+func TestOutside(t *testing.T) {
+	cat := configtest.Catalog()
+	const transfer = `{"bus":"eeprom","data":"","tags":[],"messages":[`
+	for _, tt := range []struct{ name, where, method, parameters, want string }{
+		{"a number", "brightness.max = 128", "Led.Set", `{"led":"front","brightness":200}`, "brightness 200"},
+		{"a word", `mode.in = ["once"]`, "Led.Set", `{"led":"front","brightness":2,"mode":"repeat"}`, `mode "repeat"`},
+		{"a truth value", "steady.in = [true]", "Led.Set", `{"led":"front","brightness":2,"steady":false}`, "steady false"},
+		{"the first of two", "brightness.max = 1\nwhere.rampMSec.max = 1", "Led.Set", `{"led":"front","brightness":2,"rampMSec":3}`, "brightness 2"},
+		{"a value that is left out", "rampMSec.max = 1", "Led.Set", `{"led":"front","brightness":2}`, "-"},
+		{"the only element of a list", "messages.address.in = [80]", "I2c.Transfer", transfer + `{"address":81}]}`, "messages.address 81"},
+		{"one of two elements", "messages.address.in = [80]", "I2c.Transfer", transfer + `{"address":80},{"address":81}]}`, "-"},
+		{"another device", "brightness.max = 1", "Led.Set", `{"led":"back","brightness":0}`, "-"},
+	} {
+		p, _ := compile(t, cat, "[[grant]]\nid = \"a\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\", \"io.halberd.I2c.Transfer\"]\ndevices = [\"front\", \"eeprom\"]\nwhere."+tt.where+"\n")
+		denied, ok := p.Snapshot(Identity{UID: 1}).Permit(configtest.Call(cat, full(tt.method), tt.parameters)).(*hal.PermissionDenied)
+		if !ok {
+			t.Errorf("%s: the call is not denied", tt.name)
+			continue
+		}
+		got := "-"
+		if o := denied.Outside; o != nil {
+			got = o.Parameter + " " + config.Quoted(o.Value)
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

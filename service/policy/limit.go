@@ -78,6 +78,14 @@ func (n *inspection) absent(i int) bool {
 	return c.shown == 0
 }
 
+// outside gives the one value that is not within the i-th limit, or nil: of a list, other elements may stand outside as well.
+func (n *inspection) outside(i int) *hal.Outside {
+	if c := &n.counts[i]; c.outside && c.shown == 1 {
+		return &hal.Outside{Parameter: n.limits[i].Parameter, Value: c.value}
+	}
+	return nil
+}
+
 // words says how a call is not within the i-th limit.
 func (n *inspection) words(i int) string {
 	l, c := &n.limits[i], &n.counts[i]
