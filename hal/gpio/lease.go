@@ -459,7 +459,7 @@ func (le *lease) asIs(i int) (want, error) {
 	return want{flags: info.Flags & kept, value: value}, err
 }
 
-// bring drives the value of one line, whatever its holder is doing. It can be driven again: the lease goes on.
+// bring drives the value of one line, whatever its holder is doing. It can be driven again: the lease goes on. What is restored at its end is this value.
 func (le *lease) bring(l *Line, value int64) error {
 	return le.guard.Do(func() error {
 		wants := make([]want, len(le.lines))
@@ -467,6 +467,7 @@ func (le *lease) bring(l *Line, value int64) error {
 			var err error
 			if other == l {
 				wants[i] = want{flags: l.declared.flags | gpiocdev.LineFlagV2Output, value: value}
+				le.before[i].driven = value
 			} else if wants[i], err = le.asIs(i); err != nil {
 				return err
 			}
