@@ -60,14 +60,14 @@ func (a anyDevice) Missing(name string) hal.Refusal {
 func (s *Server) claimMethods() []*hal.Method {
 	all := anyDevice{s}
 	take := hal.OnManyLater(all, hal.Control, "Claim", "Takes devices, all or none, so that until Release or the end of the connection nobody else changes them. Others may go on to read and to watch them. "+
-		"What board.toml says about on-release happens at the end, whatever ends it. Claiming what one has already does no harm.\nBusy where somebody else has one of them.", s.claim)
-	drop := hal.OnManyLater(all, hal.Control, "Release", "Lets devices go that the same connection has claimed. It answers once they are in their on-release state. What the connection has not claimed is left alone.", s.release)
+		"What board.toml says about on-release happens at the end, whatever ends it. Claiming what one has already does no harm.\nBusy where somebody else has one of them, or a lease or a pulse has it. NotSupported{group} for a part of a gpio-group.", s.claim)
+	drop := hal.OnManyLater(all, hal.Control, "Release", "Lets devices go that the same connection has claimed, and ends its leases of them. It answers once they are in their on-release state. What the connection has not claimed or leased is left alone.", s.release)
 	take.NeedsConnection, drop.NeedsConnection = true, true
 	s.claimMethod = take
 	return []*hal.Method{
 		take, drop,
 		hal.Plain(hal.Observe, "Holders", "Lists the devices that somebody has for itself, of those that the caller's grants cover.", s.holders),
-		hal.Later(hal.Administer, "ForceRelease", "Ends somebody's claim on a device, which goes to its on-release state. It answers then, also where nobody had it.", s.forceRelease),
+		hal.Later(hal.Administer, "ForceRelease", "Ends somebody's claim or lease on a device, and with it on all that goes together with it. They go to their on-release states; it answers then, also where nobody had it.", s.forceRelease),
 	}
 }
 
@@ -82,6 +82,10 @@ func (s *Server) claim(devices []boardDevice, h hal.Holder, _, _ *hal.None, done
 		list[i] = d.Device
 	}
 	done = s.afterwards(done)
+	if err := together(devices); err != nil {
+		done(err)
+		return
+	}
 	s.claims.Take(h.(*conn), list, func(err error) {
 		if taken, ok := err.(*claim.Taken); ok {
 			err = callerOf(h).busy(taken.By)
@@ -91,28 +95,38 @@ func (s *Server) claim(devices []boardDevice, h hal.Holder, _, _ *hal.None, done
 }
 
 func (s *Server) release(devices []boardDevice, h hal.Holder, _, _ *hal.None, done func(error)) {
+	done = s.afterwards(done)
+	if err := together(devices); err != nil {
+		done(err)
+		return
+	}
+	w := &waiting{left: 1, done: func() { done(nil) }}
 	names := make([]string, len(devices))
 	for i, d := range devices {
 		names[i] = d.Name()
+		w.endLease(d, h)
 	}
-	done = s.afterwards(done)
-	s.claims.Drop(h.(*conn), names, func() { done(nil) })
+	s.claims.Drop(h.(*conn), names, w.ended)
 }
 
 func (s *Server) forceRelease(_ hal.Holder, in *deviceIn, _ *hal.None, done func(error)) {
 	done = s.afterwards(done)
 	all := anyDevice{s}
-	if _, there := all.Find([]byte(in.device)); !there {
+	d, there := all.Find([]byte(in.device))
+	if !there {
 		done(all.Missing(in.device))
 		return
 	}
-	held := s.claims.Of(in.device)
-	if held == nil {
-		done(nil)
-		return
+	w := &waiting{left: 1, done: func() { done(nil) }}
+	w.endLease(d, nil)
+	for _, name := range d.together() {
+		if held := s.claims.Of(name); held != nil {
+			s.log.Warn("a claim was ended by an administrator", "device", name, "uid", held.UID)
+			w.left++
+			s.claims.Free(held, w.ended)
+		}
 	}
-	s.log.Warn("a claim was ended by an administrator", "device", in.device, "uid", held.UID)
-	s.claims.Free(held, func() { done(nil) })
+	w.ended()
 }
 
 // UID is whose connection or datagram it is.
@@ -225,4 +239,9 @@ func (s *Server) restoreClaims() {
 // claimChanged is called when a device is held, and when it is free again.
 func (s *Server) claimChanged(held *claim.Hold, taken bool) {
 	s.log.Debug("claim", "device", held.Device.Name(), "uid", held.UID, "held", taken)
+	kind := eventReleased
+	if taken {
+		kind = eventClaimed
+	}
+	s.events.Publish(happening{kind, held.Device.Class, held.Device.ID()})
 }

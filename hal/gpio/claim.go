@@ -1,7 +1,10 @@
 package gpio
 
-// Claim tells what becomes of an output when whoever claimed it lets it go. An input, and an output that board.toml does not declare, is left as it is.
+// Claim tells what becomes of an output when whoever claimed it lets it go. An input, and an output that board.toml does not declare, is left as it is. A line that is pulsing or leased cannot be claimed.
 func (l *Line) Claim() (release func() error, err error) {
+	if err := l.guard.Do(l.free); err != nil {
+		return nil, err
+	}
 	return l.declared.output.Claim(l.bringSafe, l.remember)
 }
 

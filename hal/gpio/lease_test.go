@@ -371,6 +371,36 @@ func TestSafeReachesLeasedLines(t *testing.T) {
 	})
 }
 
+// TestClaimAndLease: what is leased or pulsing cannot be claimed, and a claim that was there before has the last word about a value that is restored.
+func TestClaimAndLease(t *testing.T) {
+	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
+		b := simtest.Open(t, Driver(), k, true, released(chip, `,"initial":1,"on-release":"restore"`)...)
+		line := b.Class.Devices.At(indexOf(b, "a")).(hal.Claimable)
+		restore, err := line.Claim()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Expect("Set", `{"line":"a","value":0}`, `{}`)
+		h := rent(b, k, `"a"`)
+		if _, err := line.Claim(); err == nil || simtest.Text(err) != `Busy{"class":"Gpio","device":"a","holder":"lease"}` {
+			t.Errorf("a claim of a leased line: %v", err)
+		}
+		h.configure(in)
+		if err := restore(); err != nil || k.Value(chip+"/0") != 1 {
+			t.Errorf("the end of the claim: %v, level %d, want 1", err, k.Value(chip+"/0"))
+		}
+		h.set(1, 0)
+		h.close()
+		b.Hangup()
+		b.Loop.Turn()
+		b.Expect("Get", `{"line":"a"}`, `{"value":1}`)
+		begin(b, `{"line":"a","value":0,"durationUSec":1000}`)
+		if _, err := line.Claim(); err == nil || simtest.Text(err) != `Busy{"class":"Gpio","device":"a","holder":"pulse"}` {
+			t.Errorf("a claim of a pulsing line: %v", err)
+		}
+	})
+}
+
 // TestLeaseEndsWithTheChip, and with the class: nothing is left, and nothing is written.
 func TestLeaseEndsWithTheChip(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {

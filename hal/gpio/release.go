@@ -1,0 +1,233 @@
+package gpio
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal"
+)
+
+// How a lease ends, and what its lines are then.
+
+// finish ends all waiting.
+func (le *lease) finish() {
+	le.state = over
+	le.unhold()
+	le.deadline()
+	le.stop()
+	for _, f := range le.ended {
+		le.lines[0].env.Loop.Post(f)
+	}
+	le.ended = nil
+}
+
+// end ends the lease, and calls f when the lines are in their on-release state.
+func (le *lease) end(f func()) {
+	le.ended = append(le.ended, f)
+	switch le.state {
+	case making:
+		le.unwanted = true
+	case lent:
+		le.state = ending
+		le.work(le.giveBack, le.gaveBack)
+	case over:
+		le.finish()
+	}
+}
+
+// giveBack brings the lines to their on-release states, closes the request and holds again what was held.
+func (le *lease) giveBack() {
+	err := le.guard.Do(le.release)
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		le.lines[0].env.Log.Error("cannot bring leased lines to their on-release state", "line", le.lines[0].id, "err", err)
+	}
+	le.closeRequest()
+	for _, l := range le.lines {
+		_ = l.guard.Do(func() error {
+			l.busy, l.lease = "", nil
+			if l.isReleasedSafe() {
+				l.setup = l.declared
+			}
+			return nil
+		})
+	}
+	le.hold()
+}
+
+// hold holds the outputs again, where the holder has let go of them.
+func (le *lease) hold() {
+	le.err = nil
+	if !le.holdAgain(le.asReleased) {
+		le.err = unix.EBUSY
+	}
+}
+
+func (le *lease) closeRequest() {
+	le.guard.Close(le.lines[0].chip.bus, func() {
+		if le.request != nil {
+			le.request.close()
+			le.request = nil
+		}
+	})
+}
+
+func (l *Line) isReleasedSafe() bool {
+	return l.declared.direction == directionOutput && l.declared.output.Release() == hal.ReleaseSafe
+}
+
+// release configures the lines as they are to be left. The holder may have configured them otherwise, so they are configured anew, and not only set.
+func (le *lease) release() error {
+	wants, changed := make([]want, len(le.lines)), false
+	for i, l := range le.lines {
+		w, given := l.released(le.before[i])
+		if !given {
+			var err error
+			if w, err = le.asIs(i); err != nil {
+				return err
+			}
+		}
+		wants[i], changed = w, changed || given
+	}
+	if !changed {
+		return nil
+	}
+	return le.request.configureAll(wants)
+}
+
+// released is how a line is to be left, if not as it is.
+func (l *Line) released(before borrowed) (w want, given bool) {
+	switch {
+	case l.isReleasedSafe():
+		return want{flags: l.declared.flags | gpiocdev.LineFlagV2Output, value: l.declared.output.Safe.Value}, true
+	case before.output && l.declared.output.Release() == hal.ReleaseRestore:
+		return want{flags: l.setup.flags | gpiocdev.LineFlagV2Output, value: before.driven}, true
+	case before.input:
+		return want{flags: l.setup.flags&^gpiocdev.LineFlagV2DriveMask | gpiocdev.LineFlagV2Input, debounceUSec: l.setup.debounceUSec}, true
+	}
+	return want{}, false
+}
+
+// asIs is what a line is just now, but for the edges that its holder asked for.
+func (le *lease) asIs(i int) (want, error) {
+	l := le.lines[i]
+	info, err := l.chip.info(l.offset)
+	if err != nil {
+		return want{}, err
+	}
+	const kept = gpiocdev.LineFlagV2ActiveLow | gpiocdev.LineFlagV2DirectionMask | gpiocdev.LineFlagV2DriveMask | gpiocdev.LineFlagV2BiasMask
+	value, err := le.request.get(i)
+	return want{flags: info.Flags & kept, value: value}, err
+}
+
+// bring drives the value of one line, whatever its holder is doing. It can be driven again: the lease goes on. What is restored at its end is this value.
+func (le *lease) bring(l *Line, value int64) error {
+	return le.guard.Do(func() error {
+		wants := make([]want, len(le.lines))
+		for i, other := range le.lines {
+			var err error
+			if other == l {
+				wants[i] = want{flags: l.declared.flags | gpiocdev.LineFlagV2Output, value: value}
+				le.before[i].driven = value
+			} else if wants[i], err = le.asIs(i); err != nil {
+				return err
+			}
+		}
+		return le.request.configureAll(wants)
+	})
+}
+
+// gaveBack tells who waits.
+func (le *lease) gaveBack() {
+	if !le.closed {
+		le.finish()
+		le.held()
+	}
+}
+
+// held tries again to hold the outputs, later and later, while the holder has them still.
+func (le *lease) held() {
+	switch {
+	case le.closed:
+	case le.err == nil:
+		le.forget()
+	default:
+		le.delay = min(max(2*le.delay, again), time.Second)
+		le.stop = le.lines[0].env.Loop.After(le.delay, func() { le.work(le.hold, le.held) })
+	}
+}
+
+// forget ends what the lines know of the lease.
+func (le *lease) forget() {
+	for _, l := range le.lines {
+		l.leases = slices.DeleteFunc(l.leases, func(other *lease) bool { return other == le })
+	}
+}
+
+// close ends the lease of lines that are closed or gone. Nothing is written: a daemon that stops leaves all as it is.
+func (le *lease) close() {
+	if le.closed {
+		return
+	}
+	le.closed = true
+	le.answer(hal.GoneDevice(class, le.lines[0].id))
+	le.finish()
+	le.closeRequest()
+	le.forget()
+}
+
+// closeLeases ends the leases of a line that is closed or gone.
+func (l *Line) closeLeases() {
+	for _, le := range slices.Clone(l.leases) {
+		le.close()
+	}
+}
+
+var _ hal.Lessor = (*Line)(nil)
+
+// EndLease ends the lease that somebody has on the line, and on the lines that were leased with it.
+func (l *Line) EndLease(h hal.Holder, done func()) bool {
+	for _, le := range l.leases {
+		if le.state != over && (h == nil || le.holder == h) {
+			le.end(done)
+			return true
+		}
+	}
+	return false
+}
+
+// holdAgain holds all outputs that are not held, with values, or as they are, and reports whether all are.
+func (le *lease) holdAgain(value func(l *Line) hal.Opt[int64]) (all bool) {
+	all = true
+	for _, l := range le.lines {
+		err := l.guard.Do(func() error {
+			if l.output || l.setup.direction != directionOutput || l.lease != nil && l.lease != le {
+				return nil
+			}
+			if l.group != nil {
+				return l.group.hold(value)
+			}
+			return l.hold(&l.setup, value(l))
+		})
+		all = all && (err == nil || errors.Is(err, unix.ENODEV))
+	}
+	return all
+}
+
+// was is what a line of the lease was before.
+func (le *lease) was(l *Line) borrowed { return le.before[slices.Index(le.lines, l)] }
+
+// asBefore is the value of an output that was held before.
+func (le *lease) asBefore(l *Line) hal.Opt[int64] {
+	b := le.was(l)
+	return hal.Opt[int64]{Value: b.driven, Set: b.output}
+}
+
+// asReleased is the value that an output is left with, if not the one that it has.
+func (le *lease) asReleased(l *Line) hal.Opt[int64] {
+	w, given := l.released(le.was(l))
+	return hal.Opt[int64]{Value: w.value, Set: given && w.flags.IsOutput()}
+}
