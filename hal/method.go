@@ -23,7 +23,7 @@ type Method struct {
 	Class, Interface string
 	Index            int
 
-	make func() operation
+	make func() *operation
 	free []*Call
 }
 
@@ -45,22 +45,8 @@ type Holder interface {
 // text so that it can be kept in a file, and be read by an administrator in a log; a class compares it and reads nothing out of it.
 type Owner string
 
-// operation is the typed half of a call: the storage for its parameters and results, and the handler.
-type operation interface {
-	params(f *Fields)
-	results(f *Fields)
-	devices() int
-	device(i int) Device // nil where there is no such device
-	deviceID(i int) string
-	missing(i int) Refusal // why there is no such device
-	finds(id string) bool  // whether a call may name that device
-	run(h Holder) error
-	watch(s *Session) error
-	reset()
-}
-
 // declare makes a Method of its operation.
-func declare(verb Verb, name, doc, device string, newOp func() operation) *Method {
+func declare(verb Verb, name, doc, device string, newOp func() *operation) *Method {
 	op := newOp()
 	in, out := Fields{mode: describing}, Fields{mode: describing}
 	op.params(&in)
@@ -77,61 +63,73 @@ type messageOf[T any] interface {
 
 // On declares a method on one device: run gets the device that the caller named, and was permitted.
 func On[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func(D, *P, *R) error) *Method {
-	return declare(verb, name, doc, set.Param(), func() operation {
-		return &onOne[D, P, R, PP, PR]{set: set, do: run}
+	return declare(verb, name, doc, set.Param(), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, set.Param())
+		o.run = func(Holder) error { return run(o.targets[0].dev.(D), in, out) }
+		return o
 	})
 }
 
 // OnHeld declares a method on one device whose effect belongs to who calls: run gets the holder, too.
 func OnHeld[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func(D, Holder, *P, *R) error) *Method {
-	return declare(verb, name, doc, set.Param(), func() operation {
-		o := &onHeld[D, P, R, PP, PR]{held: run}
-		o.set = set
+	return declare(verb, name, doc, set.Param(), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, set.Param())
+		o.run = func(h Holder) error { return run(o.targets[0].dev.(D), h, in, out) }
 		return o
 	})
 }
 
 // OnLater declares a method on one device that is answered later: start is called on the loop, also for a device on a slow bus, and calls done on the loop, once, at once or later.
 func OnLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, start func(d D, h Holder, in *P, out *R, done func(error))) *Method {
-	m := declare(verb, name, doc, set.Param(), func() operation {
-		o := &onLater[D, P, R, PP, PR]{start: start}
-		o.set = set
+	return declareLater(verb, name, doc, set.Param(), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, set.Param())
+		o.begin = func(h Holder, done func(error)) { start(o.targets[0].dev.(D), h, in, out, done) }
 		return o
 	})
-	m.Later = true
-	return m
 }
 
 // OnMany declares a method on several devices, each named once, all or none permitted.
 func OnMany[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, run func([]D, *P, *R) error) *Method {
-	return declare(verb, name, doc, targetsOf(set).name, func() operation {
-		return &onMany[D, P, R, PP, PR]{targets: targetsOf(set), do: run}
+	return declare(verb, name, doc, plural(set.Param()), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, plural(set.Param()))
+		o.many, o.run = true, func(Holder) error { return run(devicesOf[D](o), in, out) }
+		return o
 	})
 }
 
 // OnManyLater declares a method on several devices that is answered later, as OnLater does.
 func OnManyLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string, start func(d []D, h Holder, in *P, out *R, done func(error))) *Method {
-	m := declare(verb, name, doc, targetsOf(set).name, func() operation {
-		o := &onManyLater[D, P, R, PP, PR]{start: start}
-		o.targets = targetsOf(set)
+	return declareLater(verb, name, doc, plural(set.Param()), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, plural(set.Param()))
+		o.many, o.begin = true, func(h Holder, done func(error)) { start(devicesOf[D](o), h, in, out, done) }
 		return o
 	})
-	m.Later = true
-	return m
 }
 
 // Plain declares a method without a device.
 func Plain[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, run func(Holder, *P, *R) error) *Method {
-	return declare(verb, name, doc, "", func() operation {
-		return &plain[P, R, PP, PR]{do: run}
+	return declare(verb, name, doc, "", func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](nil, "")
+		o.run = func(h Holder) error { return run(h, in, out) }
+		return o
 	})
 }
 
 // Later declares a method without a device that is answered later: start does not wait, and done is called on the loop, once, at once or later, when the results
 // stand in out.
 func Later[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string, start func(h Holder, in *P, out *R, done func(error))) *Method {
-	m := declare(verb, name, doc, "", func() operation {
-		return &later[P, R, PP, PR]{start: start}
+	return declareLater(verb, name, doc, "", func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](nil, "")
+		o.begin = func(h Holder, done func(error)) { start(h, in, out, done) }
+		return o
+	})
+}
+
+func declareLater(verb Verb, name, doc, device string, newOp func() *operation) *Method {
+	m := declare(verb, name, doc, device, func() *operation {
+		o := newOp()
+		o.run = func(Holder) error { return errLater }
+		return o
 	})
 	m.Later = true
 	return m
@@ -149,8 +147,14 @@ func Watch[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], 
 // Follow declares a Watch of devices that can go away while they are watched: start gets a Watcher, which can also end the watch.
 func Follow[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, name, doc string,
 	state func(D, *P, *R) error, start func(d D, in *P, w *Watcher[R]) (stop func(), err error)) *Method {
-	m := declare(verb, name, doc, targetsOf(set).name, func() operation {
-		return &watching[D, P, R, PP, PR]{targets: targetsOf(set), state: state, start: start}
+	m := declare(verb, name, doc, plural(set.Param()), func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, plural(set.Param()))
+		o.many, o.events = true, true
+		o.run = func(Holder) error {
+			return o.alone(func() error { return state(o.targets[0].dev.(D), in, out) })
+		}
+		o.watch = func(s *Session) error { return follow[D, P, R, PR](o, s, in, state, start) }
+		return o
 	})
 	m.Watches = true
 	return m
@@ -160,7 +164,7 @@ func Follow[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D],
 type Call struct {
 	Method *Method
 	fields Fields
-	op     operation
+	op     *operation
 }
 
 // Decode reads and checks the parameters of a call and resolves the devices that they name. The error is an *InvalidParameter; then there is nothing to release.
@@ -194,10 +198,10 @@ func (c *Call) Release() {
 }
 
 // Devices is how many devices the call names.
-func (c *Call) Devices() int { return c.op.devices() }
+func (c *Call) Devices() int { return len(c.op.targets) }
 
 // DeviceID is the ID of the i-th device that the call names, whether there is such a device or not.
-func (c *Call) DeviceID(i int) string { return c.op.deviceID(i) }
+func (c *Call) DeviceID(i int) string { return c.op.targets[i].id }
 
 // Examine shows the parameters to a grant's limits.
 func (c *Call) Examine(e Examiner) {
@@ -219,9 +223,9 @@ func (c *Call) Authorise(g Gate) (Permitted, error) {
 	if err := g.Permit(c); err != nil {
 		return Permitted{}, err
 	}
-	for i := range c.op.devices() {
-		if c.op.device(i) == nil {
-			return Permitted{}, c.op.missing(i)
+	for _, t := range c.op.targets {
+		if t.dev == nil {
+			return Permitted{}, c.op.set.Missing(t.id)
 		}
 	}
 	return Permitted{c}, nil
@@ -231,8 +235,8 @@ func (c *Call) Authorise(g Gate) (Permitted, error) {
 // wait for it.
 func (p Permitted) Bus() (string, error) {
 	bus := ""
-	for i := range p.call.op.devices() {
-		switch b := p.call.op.device(i).Bus(); {
+	for _, t := range p.call.op.targets {
+		switch b := t.dev.Bus(); {
 		case b == "" || b == bus:
 		case bus == "":
 			bus = b
@@ -247,9 +251,7 @@ func (p Permitted) Bus() (string, error) {
 func (p Permitted) Run(h Holder) error { return p.call.op.run(h) }
 
 // Start begins a call whose method is answered Later: done is called on the loop, once, before Start returns or later.
-func (p Permitted) Start(h Holder, done func(error)) {
-	p.call.op.(interface{ begin(Holder, func(error)) }).begin(h, done)
-}
+func (p Permitted) Start(h Holder, done func(error)) { p.call.op.begin(h, done) }
 
 // Reply appends the results of a call that ran.
 func (p Permitted) Reply(dst []byte) []byte {

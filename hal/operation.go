@@ -11,87 +11,170 @@ import (
 // maxDevices is how many devices one call may name: what one GPIO request takes.
 const maxDevices = 64
 
+// operation is one call of a method: the storage for its parameters and results, and what is done with them. What depends on their types is in a few functions that the method's declaration
+// makes, and the rest is the same code for all: with type parameters throughout, the methods were 500 KB of the ARMv7 binary.
+type operation struct {
+	set     finder  // nil for a method without devices
+	name    string  // of the parameter that names the devices; "" without
+	many    bool    // it names several
+	values  *Values // that it gives to each; nil without
+	targets []target
+	numbers []int64 // the values, one for each target
+	single  [1]target
+	in, out Message
+	events  bool // the results are those of a watch
+
+	clear func()                               // makes in and out as new
+	run   func(h Holder) error                 // nil for a call that is answered later
+	begin func(h Holder, done func(err error)) // of one that is
+	watch func(s *Session) error               // nil for a method that reports no changes
+}
+
+// finder is a Finder of any kind of device.
+type finder interface {
+	Param() string
+	find(id []byte) (Device, bool)
+	Missing(id string) Refusal
+}
+
+// finding is a Finder as a finder.
+type finding[D Device] struct{ Finder[D] }
+
+func (f finding[D]) find(id []byte) (Device, bool) { return f.Find(id) }
+
+// newOperation makes the operation of a method with its storage.
+func newOperation[P, R any, PP messageOf[P], PR messageOf[R]](set finder, name string) (o *operation, in *P, out *R) {
+	in, out = new(P), new(R)
+	o = &operation{set: set, name: name, in: PP(in), out: PR(out)}
+	o.targets = o.single[:0]
+	o.clear = func() { *in, *out = *new(P), *new(R) }
+	return o, in, out
+}
+
+// devicesOf gives the devices of a call on several.
+func devicesOf[D Device](o *operation) []D {
+	all := make([]D, len(o.targets))
+	for i := range o.targets {
+		all[i] = o.targets[i].dev.(D)
+	}
+	return all
+}
+
 // target is a device as a call names it.
-type target[D Device] struct {
-	id    string
-	dev   D
-	found bool
+type target struct {
+	id  string
+	dev Device // nil where there is no such device
 }
 
 // resolve looks a name up. An unknown name is kept, since the gate decides before anything is said about it.
-func (t *target[D]) resolve(f *Fields, set Finder[D], at string, v wire.Value) {
-	name := f.text(at, v)
-	if f.err == nil {
-		t.find(f, set, at, name)
-	}
-}
-
-// find is resolve for a name that was read.
-func (t *target[D]) find(f *Fields, set Finder[D], at string, name []byte) {
-	if t.dev, t.found = set.Find(name); t.found {
-		t.id = t.dev.ID()
-		return
+func (o *operation) resolve(f *Fields, at string, name []byte) (t target) {
+	if dev, found := o.set.find(name); found {
+		return target{dev.ID(), dev}
 	}
 	t.id = string(name)
 	if err := CheckID(t.id); err != nil {
 		f.fail(at, err.Error())
 	}
+	return t
 }
 
-func (t *target[D]) device() Device {
-	if !t.found {
-		return nil
+// params visits the parameters.
+func (o *operation) params(f *Fields) {
+	switch {
+	case o.set == nil:
+	case o.values != nil:
+		o.visitValues(f)
+	case o.many:
+		o.visitMany(f)
+	default:
+		o.visitOne(f)
 	}
-	return t.dev
+	o.in.Fields(f)
 }
 
-// onOne is a call on one device.
-type onOne[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	set Finder[D]
-	target[D]
-	in  P
-	out R
-	do  func(D, *P, *R) error
-}
-
-func (o *onOne[D, P, R, PP, PR]) params(f *Fields) {
-	name := o.set.Param()
+func (o *operation) visitOne(f *Fields) {
 	switch f.mode {
 	case describing:
-		f.declare(Field{Name: name, Kind: Text, Min: 1, Max: MaxID, Doc: "The device's ID."})
+		f.declare(Field{Name: o.name, Kind: Text, Min: 1, Max: MaxID, Doc: "The device's ID."})
 	case decoding:
-		if v, ok := f.take(name, false); ok {
-			o.resolve(f, o.set, name, v)
+		if v, ok := f.take(o.name, false); ok {
+			if name := f.text(o.name, v); f.err == nil {
+				o.targets = append(o.targets, o.resolve(f, o.name, name))
+			}
 		}
 	case examining:
-		f.examiner.Examine(name, Scalar{Kind: Text, Text: o.id})
+		f.examiner.Examine(o.name, Scalar{Kind: Text, Text: o.targets[0].id})
 	}
-	PP(&o.in).Fields(f)
 }
 
-func (o *onOne[D, P, R, PP, PR]) results(f *Fields)      { PR(&o.out).Fields(f) }
-func (o *onOne[D, P, R, PP, PR]) devices() int           { return 1 }
-func (o *onOne[D, P, R, PP, PR]) device(int) Device      { return o.target.device() }
-func (o *onOne[D, P, R, PP, PR]) deviceID(int) string    { return o.id }
-func (o *onOne[D, P, R, PP, PR]) missing(int) Refusal    { return o.set.Missing(o.id) }
-func (o *onOne[D, P, R, PP, PR]) finds(id string) bool   { _, ok := o.set.Find([]byte(id)); return ok }
-func (o *onOne[D, P, R, PP, PR]) run(Holder) error       { return o.do(o.dev, &o.in, &o.out) }
-func (o *onOne[D, P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
-
-func (o *onOne[D, P, R, PP, PR]) reset() {
-	o.target, o.in, o.out = target[D]{}, *new(P), *new(R)
+func (o *operation) visitMany(f *Fields) {
+	switch f.mode {
+	case describing:
+		f.declare(Field{Name: o.name, Kind: Texts, Min: 1, Max: maxDevices, Doc: "The devices' IDs, each once."})
+	case decoding:
+		if v, ok := f.take(o.name, false); ok {
+			f.elements(o.name, v, 1, maxDevices, func(v wire.Value) { o.element(f, v) })
+		}
+	case examining:
+		for i := range o.targets {
+			f.examiner.Examine(o.name, Scalar{Kind: Text, Text: o.targets[i].id})
+		}
+	}
 }
 
-// targets are the devices of a call on several.
-type targets[D Device] struct {
-	set  Finder[D]
-	name string // of the parameter
-	list []target[D]
+// element reads one device of several.
+func (o *operation) element(f *Fields, v wire.Value) {
+	name := f.text(o.name, v)
+	if f.err != nil {
+		return
+	}
+	t := o.resolve(f, o.name, name)
+	if o.names(t.id) {
+		f.fail(o.name, fmt.Sprintf("%q is given twice", t.id))
+	}
+	o.targets = append(o.targets, t)
 }
 
-func targetsOf[D Device](set Finder[D]) targets[D] {
-	return targets[D]{set: set, name: plural(set.Param())}
+// names reports whether the call names a device already.
+func (o *operation) names(id string) bool {
+	for i := range o.targets {
+		if o.targets[i].id == id {
+			return true
+		}
+	}
+	return false
 }
+
+// results visits the results.
+func (o *operation) results(f *Fields) {
+	if o.events {
+		var first, none int64 = 1, 0
+		eventFields(f, o.out, &first, &none)
+	} else {
+		o.out.Fields(f)
+	}
+}
+
+// device is nil where there is no such device.
+func (o *operation) device(i int) Device { return o.targets[i].dev }
+
+// finds reports whether a call may name a device.
+func (o *operation) finds(id string) bool {
+	if o.set == nil {
+		return false
+	}
+	_, found := o.set.find([]byte(id))
+	return found
+}
+
+func (o *operation) reset() {
+	clear(o.targets)
+	o.targets, o.numbers = o.targets[:0], o.numbers[:0]
+	o.clear()
+}
+
+// errLater is what running a call at once gives that is answered later.
+var errLater = errors.New("cannot run a call at once that is answered later")
 
 // plural names the parameter for several of what a parameter names: leds, supplies.
 func plural(param string) string {
@@ -99,129 +182,4 @@ func plural(param string) string {
 		return stem + "ies"
 	}
 	return param + "s"
-}
-
-func (t *targets[D]) visit(f *Fields) {
-	name := t.name
-	switch f.mode {
-	case describing:
-		f.declare(Field{Name: name, Kind: Texts, Min: 1, Max: maxDevices, Doc: "The devices' IDs, each once."})
-	case decoding:
-		if v, ok := f.take(name, false); ok {
-			f.elements(name, v, 1, maxDevices, func(v wire.Value) { t.add(f, name, v) })
-		}
-	case examining:
-		for i := range t.list {
-			f.examiner.Examine(name, Scalar{Kind: Text, Text: t.list[i].id})
-		}
-	}
-}
-
-func (t *targets[D]) add(f *Fields, at string, v wire.Value) {
-	var one target[D]
-	one.resolve(f, t.set, at, v)
-	for i := range t.list {
-		if t.list[i].id == one.id {
-			f.fail(at, fmt.Sprintf("%q is given twice", one.id))
-		}
-	}
-	t.list = append(t.list, one)
-}
-
-func (t *targets[D]) devices() int          { return len(t.list) }
-func (t *targets[D]) device(i int) Device   { return t.list[i].device() }
-func (t *targets[D]) deviceID(i int) string { return t.list[i].id }
-func (t *targets[D]) missing(i int) Refusal { return t.set.Missing(t.list[i].id) }
-func (t *targets[D]) finds(id string) bool  { _, ok := t.set.Find([]byte(id)); return ok }
-func (t *targets[D]) clear()                { clear(t.list); t.list = t.list[:0] }
-
-func (t *targets[D]) found() []D {
-	all := make([]D, len(t.list))
-	for i := range t.list {
-		all[i] = t.list[i].dev
-	}
-	return all
-}
-
-// onMany is a call on several devices.
-type onMany[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	targets[D]
-	in  P
-	out R
-	do  func([]D, *P, *R) error
-}
-
-func (o *onMany[D, P, R, PP, PR]) params(f *Fields) {
-	o.visit(f)
-	PP(&o.in).Fields(f)
-}
-
-func (o *onMany[D, P, R, PP, PR]) results(f *Fields)      { PR(&o.out).Fields(f) }
-func (o *onMany[D, P, R, PP, PR]) run(Holder) error       { return o.do(o.found(), &o.in, &o.out) }
-func (o *onMany[D, P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
-
-func (o *onMany[D, P, R, PP, PR]) reset() {
-	o.clear()
-	o.in, o.out = *new(P), *new(R)
-}
-
-// plain is a call without a device.
-type plain[P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	in  P
-	out R
-	do  func(Holder, *P, *R) error
-}
-
-func (o *plain[P, R, PP, PR]) params(f *Fields)       { PP(&o.in).Fields(f) }
-func (o *plain[P, R, PP, PR]) results(f *Fields)      { PR(&o.out).Fields(f) }
-func (o *plain[P, R, PP, PR]) devices() int           { return 0 }
-func (o *plain[P, R, PP, PR]) device(int) Device      { return nil }
-func (o *plain[P, R, PP, PR]) deviceID(int) string    { return "" }
-func (o *plain[P, R, PP, PR]) missing(int) Refusal    { return nil }
-func (o *plain[P, R, PP, PR]) finds(string) bool      { return false }
-func (o *plain[P, R, PP, PR]) run(h Holder) error     { return o.do(h, &o.in, &o.out) }
-func (o *plain[P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
-
-func (o *plain[P, R, PP, PR]) reset() { o.in, o.out = *new(P), *new(R) }
-
-// later is a call without a device that is answered later.
-type later[P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	plain[P, R, PP, PR]
-	start func(Holder, *P, *R, func(error))
-}
-
-// errLater is what running such a call at once gives.
-var errLater = errors.New("cannot run a call at once that is answered later")
-
-func (o *later[P, R, PP, PR]) run(Holder) error                 { return errLater }
-func (o *later[P, R, PP, PR]) begin(h Holder, done func(error)) { o.start(h, &o.in, &o.out, done) }
-
-// onHeld is a call on one device by somebody.
-type onHeld[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	onOne[D, P, R, PP, PR]
-	held func(D, Holder, *P, *R) error
-}
-
-func (o *onHeld[D, P, R, PP, PR]) run(h Holder) error { return o.held(o.dev, h, &o.in, &o.out) }
-
-// onLater is a call on one device that is answered later.
-type onLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	onOne[D, P, R, PP, PR]
-	start func(D, Holder, *P, *R, func(error))
-}
-
-func (o *onLater[D, P, R, PP, PR]) run(Holder) error { return errLater }
-func (o *onLater[D, P, R, PP, PR]) begin(h Holder, done func(error)) {
-	o.start(o.dev, h, &o.in, &o.out, done)
-}
-
-// onManyLater is a call on several devices that is answered later.
-type onManyLater[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	onMany[D, P, R, PP, PR]
-	start func([]D, Holder, *P, *R, func(error))
-}
-
-func (o *onManyLater[D, P, R, PP, PR]) run(Holder) error { return errLater }
-func (o *onManyLater[D, P, R, PP, PR]) begin(h Holder, done func(error)) {
-	o.start(o.found(), h, &o.in, &o.out, done)
 }

@@ -7,38 +7,30 @@ const maxWaiting = 256
 // until it is stopped. Events are told one by one: up to 256 wait for a slow reader, and then the oldest are skipped and counted in `lost`.
 func Stream[P, R any, PP messageOf[P], PR messageOf[R]](verb Verb, name, doc string,
 	first func(Holder, *P, *R) error, start func(h Holder, in *P, w *Watcher[R]) (stop func(), err error)) *Method {
-	m := declare(verb, name, doc, "", func() operation {
-		o := &streaming[P, R, PP, PR]{start: start}
-		o.do = first
+	m := declare(verb, name, doc, "", func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](nil, "")
+		o.events = true
+		o.run = func(h Holder) error { return first(h, in, out) }
+		o.watch = func(s *Session) error { return stream[P, R, PR](s, in, first, start) }
 		return o
 	})
 	m.Watches = true
 	return m
 }
 
-// streaming is a call that watches no devices.
-type streaming[P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	plain[P, R, PP, PR]
-	start func(Holder, *P, *Watcher[R]) (stop func(), err error)
-}
-
-func (o *streaming[P, R, PP, PR]) results(f *Fields) {
-	var first, none int64 = 1, 0
-	eventFields(f, PR(&o.out), &first, &none)
-}
-
-func (o *streaming[P, R, PP, PR]) watch(s *Session) error {
+// stream begins the watch.
+func stream[P, R any, PR messageOf[R]](s *Session, in *P, first func(Holder, *P, *R) error, start func(Holder, *P, *Watcher[R]) (func(), error)) error {
 	b := &backlog[R, PR]{session: s}
 	s.flush = b.flush
-	first := new(R)
-	if err := o.do(s.holder, &o.in, first); err != nil {
+	event := new(R)
+	if err := first(s.holder, in, event); err != nil {
 		return err
 	}
-	b.emit(first)
+	b.emit(event)
 	if s.stopped {
 		return nil
 	}
-	stop, err := o.start(s.holder, &o.in, &Watcher[R]{emit: b.emit, fail: s.fail, state: first})
+	stop, err := start(s.holder, in, &Watcher[R]{emit: b.emit, fail: s.fail, state: event})
 	if err == nil {
 		s.stopAtEnd(stop)
 	}

@@ -19,40 +19,32 @@ type Values struct {
 
 // OnValues declares a method on several devices, each named once and with a value of its own, all or none permitted. run gets both in the order in which the caller named them.
 func OnValues[D Device, P, R any, PP messageOf[P], PR messageOf[R]](set Finder[D], verb Verb, values Values, name, doc string, run func(devices []D, values []int64, in *P, out *R) error) *Method {
-	return declare(verb, name, doc, values.Name, func() operation {
-		return &onValues[D, P, R, PP, PR]{targets: targets[D]{set: set, name: values.Name}, declared: &values, do: run}
+	return declare(verb, name, doc, values.Name, func() *operation {
+		o, in, out := newOperation[P, R, PP, PR](finding[D]{set}, values.Name)
+		o.many, o.values = true, &values
+		o.run = func(Holder) error { return run(devicesOf[D](o), o.numbers, in, out) }
+		return o
 	})
 }
 
-// onValues is a call on several devices with a value for each.
-type onValues[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	targets[D]
-	declared *Values
-	values   []int64 // of the targets, one by one
-	in       P
-	out      R
-	do       func([]D, []int64, *P, *R) error
-}
-
-func (o *onValues[D, P, R, PP, PR]) params(f *Fields) {
-	d := o.declared
+func (o *operation) visitValues(f *Fields) {
+	d := o.values
 	switch f.mode {
 	case describing:
 		f.declare(Field{Name: d.Name, Kind: IntMap, Unit: d.Unit, Min: 1, Max: maxDevices, Each: &d.Of, Doc: d.Doc})
 	case decoding:
 		if v, ok := f.take(d.Name, false); ok {
-			o.decode(f, v)
+			o.decodeValues(f, v)
 		}
 	case examining:
-		for _, n := range o.values {
+		for _, n := range o.numbers {
 			f.examiner.Examine(d.Name, Scalar{Kind: Int, Int: n})
 		}
 	}
-	PP(&o.in).Fields(f)
 }
 
-// decode reads the map. What is wrong with a device's name is told as the path of the map: the name may be anything.
-func (o *onValues[D, P, R, PP, PR]) decode(f *Fields, v wire.Value) {
+// decodeValues reads the map. What is wrong with a device's name is told as the path of the map: the name may be anything.
+func (o *operation) decodeValues(f *Fields, v wire.Value) {
 	if v.Kind() != wire.Object {
 		f.fail(o.name, "must be an object, not "+v.Kind().String())
 		return
@@ -64,40 +56,24 @@ func (o *onValues[D, P, R, PP, PR]) decode(f *Fields, v wire.Value) {
 		}
 		return nil
 	})
-	if len(o.list) == 0 {
+	if len(o.targets) == 0 {
 		f.fail(o.name, "must have at least 1 members")
 	}
 }
 
 // member reads one device and its value.
-func (o *onValues[D, P, R, PP, PR]) member(f *Fields, key []byte, v wire.Value) {
-	var one target[D]
-	one.find(f, o.set, o.name, key)
+func (o *operation) member(f *Fields, key []byte, v wire.Value) {
+	one := o.resolve(f, o.name, key)
 	if f.err != nil {
 		return
 	}
 	at := o.name + "." + one.id
-	for i := range o.list {
-		if o.list[i].id == one.id {
-			f.fail(at, "given twice")
-		}
+	if o.names(one.id) {
+		f.fail(at, "given twice")
 	}
-	if len(o.list) == maxDevices {
+	if len(o.targets) == maxDevices {
 		f.fail(o.name, fmt.Sprintf("must not have more than %d members", maxDevices))
 	}
-	o.list = append(o.list, one)
-	o.values = append(o.values, f.integer(at, v, o.declared.Of.Min, o.declared.Of.Max))
-}
-
-func (o *onValues[D, P, R, PP, PR]) results(f *Fields)      { PR(&o.out).Fields(f) }
-func (o *onValues[D, P, R, PP, PR]) watch(s *Session) error { return errNoWatch }
-
-func (o *onValues[D, P, R, PP, PR]) run(Holder) error {
-	return o.do(o.found(), o.values, &o.in, &o.out)
-}
-
-func (o *onValues[D, P, R, PP, PR]) reset() {
-	o.clear()
-	o.values = o.values[:0]
-	o.in, o.out = *new(P), *new(R)
+	o.targets = append(o.targets, one)
+	o.numbers = append(o.numbers, f.integer(at, v, o.values.Of.Min, o.values.Of.Max))
 }

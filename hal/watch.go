@@ -32,7 +32,10 @@ type Session struct {
 // Watch starts a watch for whoever calls. On an error nothing is left running.
 func (p Permitted) Watch(h Holder, sink Sink) (*Session, error) {
 	s := &Session{call: p.call, holder: h, sink: sink}
-	err := p.call.op.watch(s)
+	err := errNoWatch
+	if p.call.op.watch != nil {
+		err = p.call.op.watch(s)
+	}
 	s.begun = true
 	if err == nil {
 		err = s.early
@@ -89,28 +92,9 @@ func (s *Session) fail(err error) {
 }
 
 // slot is the newest event of one device that is not sent yet.
-type slot[R any] struct {
-	event   R
+type slot struct {
+	event   Message
 	waiting bool
-}
-
-// watching is a call that watches several devices.
-type watching[D Device, P, R any, PP messageOf[P], PR messageOf[R]] struct {
-	targets[D]
-	in    P
-	out   R
-	state func(D, *P, *R) error
-	start func(d D, in *P, w *Watcher[R]) (stop func(), err error)
-}
-
-func (o *watching[D, P, R, PP, PR]) params(f *Fields) {
-	o.visit(f)
-	PP(&o.in).Fields(f)
-}
-
-func (o *watching[D, P, R, PP, PR]) results(f *Fields) {
-	var first, none int64 = 1, 0
-	eventFields(f, PR(&o.out), &first, &none)
 }
 
 func eventFields(f *Fields, event Message, sequence, lost *int64) {
@@ -119,41 +103,71 @@ func eventFields(f *Fields, event Message, sequence, lost *int64) {
 	f.Int("lost", lost, Unitless, "How many events were skipped before this one, because the reader was slow.")
 }
 
-// run gives the current state once, which one reply can hold for one device.
-func (o *watching[D, P, R, PP, PR]) run(Holder) error {
-	if len(o.list) > 1 {
+// alone gives the current state once, which one reply can hold for one device.
+func (o *operation) alone(state func() error) error {
+	if len(o.targets) > 1 {
 		return &InvalidParameter{Parameter: o.name, What: "several devices can only be watched with more"}
 	}
-	return o.state(o.list[0].dev, &o.in, &o.out)
+	return state()
 }
 
-func (o *watching[D, P, R, PP, PR]) watch(s *Session) error {
-	slots := make([]slot[R], len(o.list))
-	send := func(i int) {
-		slots[i].waiting = !s.event(PR(&slots[i].event))
-	}
-	s.flush = func() {
-		for i := range slots {
-			if slots[i].waiting {
-				send(i)
-			}
-		}
-	}
-	emit := func(i int, event *R) {
+// follow begins a watch of the devices of a call.
+func follow[D Device, P, R any, PR messageOf[R]](o *operation, s *Session, in *P, state func(D, *P, *R) error, start func(D, *P, *Watcher[R]) (func(), error)) error {
+	newest, first := make([]R, len(o.targets)), make([]R, len(o.targets))
+	w := &following{session: s, slots: make([]slot, len(o.targets))}
+	emit := func(i int, event *R) { w.emit(i, func() { newest[i] = *event }) }
+	w.state = func(i int) error { return state(o.targets[i].dev.(D), in, &first[i]) }
+	w.start = func(i int) (func(), error) {
+		emit(i, &first[i])
 		if s.stopped {
-			return
+			return nil, nil
 		}
-		if slots[i].waiting {
-			s.lost++
-		}
-		slots[i].event = *event
-		send(i)
+		return start(o.targets[i].dev.(D), in, &Watcher[R]{func(event *R) { emit(i, event) }, s.fail, &first[i]})
 	}
-	for i := range o.list {
-		if err := o.begin(s, i, emit); err != nil {
+	for i := range newest {
+		w.slots[i].event = PR(&newest[i])
+	}
+	return w.begin(o)
+}
+
+// following is a watch of several devices.
+type following struct {
+	session *Session
+	slots   []slot
+	state   func(i int) error                    // reads the state of a device
+	start   func(i int) (stop func(), err error) // tells it, and then what follows
+}
+
+// emit takes a device's newest event, by keep, and sends it where there is room.
+func (w *following) emit(i int, keep func()) {
+	if w.session.stopped {
+		return
+	}
+	if w.slots[i].waiting {
+		w.session.lost++
+	}
+	keep()
+	w.send(i)
+}
+
+func (w *following) send(i int) { w.slots[i].waiting = !w.session.event(w.slots[i].event) }
+
+// flush sends what waited.
+func (w *following) flush() {
+	for i := range w.slots {
+		if w.slots[i].waiting {
+			w.send(i)
+		}
+	}
+}
+
+func (w *following) begin(o *operation) error {
+	w.session.flush = w.flush
+	for i := range o.targets {
+		if err := w.beginOne(i, o.targets[i].dev.Bus()); err != nil {
 			return err
 		}
-		if s.stopped {
+		if w.session.stopped {
 			break
 		}
 	}
@@ -180,43 +194,35 @@ func (s *Session) event(m Message) bool {
 	return sent
 }
 
-// begin sends the state of the i-th device and then its changes.
-func (o *watching[D, P, R, PP, PR]) begin(s *Session, i int, emit func(int, *R)) error {
-	dev, now := o.list[i].dev, new(R)
-	follow := func() error {
-		emit(i, now)
-		if s.stopped {
-			return nil
-		}
-		stop, err := o.start(dev, &o.in, &Watcher[R]{func(event *R) { emit(i, event) }, s.fail, now})
-		if err == nil {
-			s.stopAtEnd(stop)
-		}
-		return err
-	}
-	if dev.Bus() == "" {
-		if err := o.state(dev, &o.in, now); err != nil {
+// beginOne sends the state of the i-th device and then its changes.
+func (w *following) beginOne(i int, bus string) error {
+	if bus == "" {
+		if err := w.state(i); err != nil {
 			return err
 		}
-		return follow()
+		return w.goOn(i)
 	}
 	var err error
-	return s.sink.Submit(dev.Bus(), func() { err = o.state(dev, &o.in, now) }, func() {
-		if s.stopped {
+	return w.session.sink.Submit(bus, func() { err = w.state(i) }, func() {
+		if w.session.stopped {
 			return
 		}
 		if err == nil {
-			err = follow()
+			err = w.goOn(i)
 		}
 		if err != nil {
-			s.fail(err)
+			w.session.fail(err)
 		}
 	})
 }
 
-func (o *watching[D, P, R, PP, PR]) reset() {
-	o.clear()
-	o.in, o.out = *new(P), *new(R)
+// goOn begins to follow a device whose state was read.
+func (w *following) goOn(i int) error {
+	stop, err := w.start(i)
+	if err == nil && stop != nil {
+		w.session.stopAtEnd(stop)
+	}
+	return err
 }
 
 // Watcher is who watches one device. It belongs to the loop's goroutine.
