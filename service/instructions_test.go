@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -145,31 +146,69 @@ func count(t *testing.T, kind string) int {
 	return countSteps(t, kind)
 }
 
-// countSteps gives the least that one of some calls took.
+const (
+	attempts = 5
+	patience = 20 * time.Second // of one attempt, which takes 2
+)
+
+// countSteps gives the least that one of some calls took. The other threads of the copy are stopped wherever they are: where one of them holds a lock of the runtime at that moment, the
+// counted one waits for ever. Then the copy is ended, and another one is tried.
 func countSteps(t *testing.T, kind string) int {
 	t.Helper()
 	runtime.LockOSThread() // the kernel answers the thread that attached alone
 	defer runtime.UnlockOSThread()
-	thread, release := startCounted(t, kind)
-	tracee := attach(t, thread)
-	defer detach(thread) // a process of which a thread is traced cannot be waited for
+	for range attempts {
+		if least, ok := tryCount(t, kind); ok {
+			return least
+		}
+		t.Log("the copy hung, and is tried again")
+	}
+	t.Fatalf("%d copies hung", attempts)
+	return 0
+}
+
+func tryCount(t *testing.T, kind string) (least int, ok bool) {
+	t.Helper()
+	copied, thread, release := startCounted(t, kind)
+	watchdog := time.AfterFunc(patience, func() { _ = copied.Process.Kill() })
+	defer watchdog.Stop()
+	traced := []int{thread}
+	defer func() { end(copied, traced) }()
+	c := attach(t, thread)
 	for _, other := range others(t, thread) {
 		attach(t, other)
-		defer detach(other)
+		traced = append(traced, other)
 	}
 	release()
-	least := maxSteps
+	least = maxSteps
 	for range countedCalls {
-		tracee.toMark()
-		least = min(least, tracee.steps())
+		if !c.toMark() {
+			return 0, false
+		}
+		n, ok := c.steps()
+		if !ok {
+			return 0, false
+		}
+		least = min(least, n)
 	}
-	return least
+	return least, true
+}
+
+// end ends the copy. Threads that are traced have to be waited for by their tracer before the process can be, which is its first thread.
+func end(copied *exec.Cmd, traced []int) {
+	_ = copied.Process.Kill()
+	for _, thread := range traced {
+		if thread != copied.Process.Pid {
+			_, _ = syscall.Wait4(thread, nil, syscall.WALL, nil)
+		}
+	}
+	_ = copied.Wait()
 }
 
 // startCounted starts the copy and gives its thread, and what lets it begin.
-func startCounted(t *testing.T, kind string) (thread int, release func()) {
+func startCounted(t *testing.T, kind string) (cmd *exec.Cmd, thread int, release func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestInstructions$", "-test.timeout=60s")
+	cmd = exec.Command(os.Args[0], "-test.run=^TestInstructions$", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), countVariable+"="+kind, "GOMAXPROCS=1") // or its other threads might take the call over
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
@@ -183,11 +222,7 @@ func startCounted(t *testing.T, kind string) (thread int, release func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return readThread(t, bufio.NewScanner(out)), func() { _, _ = in.Write([]byte("\n")) }
+	return cmd, readThread(t, bufio.NewScanner(out)), func() { _, _ = in.Write([]byte("\n")) }
 }
 
 func readThread(t *testing.T, lines *bufio.Scanner) int {
@@ -217,7 +252,7 @@ func attach(t *testing.T, thread int) tracee {
 		t.Skipf("this process may not trace another one: %v", err)
 	}
 	c := tracee{t, thread}
-	c.wait()
+	_, _ = c.wait()
 	return c
 }
 
@@ -236,10 +271,8 @@ func others(t *testing.T, thread int) (ids []int) {
 	return ids
 }
 
-func detach(thread int) { _ = syscall.PtraceDetach(thread) }
-
-// wait gives the signal that the thread stopped for.
-func (c tracee) wait() syscall.Signal {
+// wait gives the signal that the thread stopped for; ok is false where it ended.
+func (c tracee) wait() (signal syscall.Signal, ok bool) {
 	c.Helper()
 	var status syscall.WaitStatus
 	for {
@@ -247,41 +280,45 @@ func (c tracee) wait() syscall.Signal {
 		switch {
 		case err == syscall.EINTR:
 		case err != nil || !status.Stopped():
-			c.Fatalf("the counted thread is gone: %v, status %#x", err, status)
+			return 0, false
 		default:
-			return status.StopSignal()
+			return status.StopSignal(), true
 		}
 	}
 }
 
 // toMark lets the thread run up to its next signal to itself.
-func (c tracee) toMark() {
+func (c tracee) toMark() (ok bool) {
 	c.Helper()
 	for signal := syscall.Signal(0); ; {
 		if err := syscall.PtraceCont(c.thread, int(signal)); err != nil {
-			c.Fatal(err)
+			return false
 		}
-		if signal = c.wait(); signal == syscall.SIGUSR2 {
-			return
+		if signal, ok = c.wait(); !ok || signal == syscall.SIGUSR2 {
+			return ok
 		}
 	}
 }
 
 // steps counts up to the signal after that.
-func (c tracee) steps() int {
+func (c tracee) steps() (n int, ok bool) {
 	c.Helper()
 	for n := range maxSteps {
-		if err := syscall.PtraceSingleStep(c.thread); err != nil {
+		if err := syscall.PtraceSingleStep(c.thread); err == syscall.ESRCH {
+			return 0, false
+		} else if err != nil {
 			c.Skipf("this machine cannot stop after each instruction: %v", err)
 		}
-		switch signal := c.wait(); signal {
-		case syscall.SIGTRAP:
-		case syscall.SIGUSR2:
-			return n
-		default:
+		signal, ok := c.wait()
+		switch {
+		case !ok:
+			return 0, false
+		case signal == syscall.SIGUSR2:
+			return n, true
+		case signal != syscall.SIGTRAP:
 			c.Fatalf("the counted thread got %v", signal)
 		}
 	}
 	c.Fatalf("a call takes more than %d instructions", maxSteps)
-	return 0
+	return 0, false
 }
