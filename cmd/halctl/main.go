@@ -88,6 +88,9 @@ func (p *program) status(err error) int {
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitFailed
+	case errors.As(err, new(*commandFailed)):
+		fmt.Fprintln(p.stderr, "halctl:", err)
+		return exitFailed
 	case errors.As(err, &usage):
 		fmt.Fprintln(p.stderr, wrap(err.Error(), 0, 8))
 		return exitUsage

@@ -247,6 +247,9 @@ func pairs(f hal.Field, words []string) (map[string]int64, error) {
 
 // callMethod calls a method of a class as it was typed.
 func (p *program) callMethod(ctx context.Context, m *hal.Method, words []string) error {
+	if m.PassesFiles {
+		return p.lend(ctx, m, words)
+	}
 	parameters, err := parametersOf(m, words)
 	if err != nil {
 		return err
