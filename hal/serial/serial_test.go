@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -93,7 +94,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The terminal below is a pseudo-terminal, which has neither parity nor seven bits.
-	if want := uint32(unix.CSTOPB | unix.CRTSCTS | unix.CLOCAL | unix.CREAD); got.Cflag&want != want || got.Ospeed != 115200 || got.Lflag != 0 || got.Oflag != 0 || got.Iflag != 0 {
+	if want := uint32(unix.CSTOPB | unix.CRTSCTS | unix.CLOCAL | unix.CREAD | unix.HUPCL); got.Cflag&want != want || got.Ospeed != 115200 || got.Lflag != 0 || got.Oflag != 0 || got.Iflag != 0 {
 		t.Errorf("got flags %#x, want %#x in them; %d baud, local %#x, output %#x, input %#x", got.Cflag, want, got.Ospeed, got.Lflag, got.Oflag, got.Iflag)
 	}
 	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
@@ -215,6 +216,74 @@ func TestBreak(t *testing.T) {
 	b.Loop.Advance(20 * time.Millisecond)
 	if now, breaks := k.Breaking("ttySIM0"); now || breaks != 1 || answers != 1 {
 		t.Errorf("after 260 ms: a break is sent %t, %d in all, %d answers, want false, 1, 1", now, breaks, answers)
+	}
+}
+
+// TestBreakEndsWithItsLease: whoever keeps the descriptor does not go on sending it, and the next one's is not ended early.
+func TestBreakEndsWithItsLease(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	begin := func() (answer func() error) {
+		t.Helper()
+		take(b, `{"port":"modem","baud":9600}`)
+		permitted, call, err := b.Permit("Break", `{"port":"modem","durationMSec":250}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(call.Release)
+		var got error
+		permitted.Start(b.Holder(), func(err error) { got = err })
+		b.Loop.Turn()
+		return func() error { return got }
+	}
+	first := begin()
+	b.Expect("Break", `{"port":"modem","durationMSec":250}`, `Busy{"class":"Serial","device":"modem"}`)
+	b.Loop.Advance(100 * time.Millisecond)
+	b.Hangup()
+	if now, _ := k.Breaking("ttySIM0"); now {
+		t.Error("the break outlives its lease")
+	}
+	second := begin()
+	b.Loop.Advance(200 * time.Millisecond)
+	if now, _ := k.Breaking("ttySIM0"); !now {
+		t.Error("the first break's end ends the second one")
+	}
+	b.Loop.Advance(50 * time.Millisecond)
+	if now, _ := k.Breaking("ttySIM0"); now || second() != nil {
+		t.Errorf("after 250 ms a break is sent %t, and the answer is %v, want false and none", now, second())
+	}
+	if _, gone := first().(*hal.DeviceGone); !gone {
+		t.Errorf("the first one's answer is %v, want DeviceGone", first())
+	}
+}
+
+// capable is a kernel for whom the exclusive use of a terminal by somebody else is no hindrance, as with CAP_SYS_ADMIN.
+type capable struct{ *sim.Kernel }
+
+func (k capable) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	if request == unix.TIOCGEXCL {
+		*(*int32)(argument) = 1
+		return nil
+	}
+	return k.Kernel.Ioctl(fd, request, argument)
+}
+
+// TestSomebodyElsesPort: is left to them, also by a daemon that the kernel would let in.
+func TestSomebodyElsesPort(t *testing.T) {
+	needPTY(t)
+	k := capable{bench()}
+	b := simtest.Open(t, Driver(), k, false, modem)
+	b.Expect("Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	if k.Opened() != 0 {
+		t.Errorf("%d descriptors are open, want none", k.Opened())
+	}
+}
+
+// TestCount: the kernel's counts have no sign.
+func TestCount(t *testing.T) {
+	if got := count(-1); got != 4294967295 {
+		t.Errorf("got %d, want 4294967295", got)
 	}
 }
 

@@ -63,6 +63,7 @@ func (k *Kernel) AddInput(i Input) string {
 		n.children["device"].children["capabilities"].add("ff", constant(ffBits))
 	}
 	d.kernel = k
+	k.devices[number].unplugged = d.unplug
 	k.addNode(number, "/dev/input/"+number, func(flags int) (file, error) { return d.openFile(flags) })
 	k.appear(number)
 	return number
