@@ -158,7 +158,10 @@ func (p *Port) setUp(fd int, s *settings) error {
 	if off := int64(got.Ospeed) - s.baud; off*100 > 3*s.baud || off*100 < -3*s.baud {
 		return &hal.NotSupported{Feature: "baud"}
 	}
-	return p.setRS485(fd, s.rs485)
+	if err := p.setRS485(fd, s.rs485); err != nil {
+		return err
+	}
+	return p.env.Kernel.Ioctl(fd, unix.TCFLSH, nil) // nil is TCIFLUSH: what is not read yet was for somebody else
 }
 
 // setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver, which answers a request with what it made of it.

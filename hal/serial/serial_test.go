@@ -116,7 +116,19 @@ func TestOpen(t *testing.T) {
 	}
 	b.Expect("Counters", `{"port":"modem"}`, `{"received":5,"sent":5,"frameErrors":0,"parityErrors":0,"overruns":0,"bufferOverruns":0,"breaks":0,"ctsChanges":0,"dsrChanges":0,"cdChanges":0,"riChanges":0}`)
 	other(b, "Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	if _, err := f.WriteString("for the first one"); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len("for the first one"); {
+		var err error
+		if n, err = unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f = take(b, `{"port":"modem","baud":19200}`)
+	if n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+		t.Errorf("%d characters wait for who opens the port (%v), want none", n, err)
+	}
 	b.Hangup()
 	if k.Opened() != 0 {
 		t.Errorf("%d descriptors are open after its end, want none", k.Opened())

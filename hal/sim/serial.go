@@ -124,6 +124,7 @@ type portFile struct {
 
 func (f *portFile) descriptor() int                      { return f.fd }
 func (f *portFile) passes() bool                         { return true }
+func (f *portFile) bare(request uint) bool               { return request == unix.TCFLSH }
 func (f *portFile) pread(p []byte, _ int64) (int, error) { return unix.Read(f.fd, p) }
 func (f *portFile) pwrite(p []byte) (int, error)         { return unix.Write(f.fd, p) }
 
