@@ -57,7 +57,7 @@ const (
 func methods(ports *hal.Set[*Port]) []*hal.Method {
 	return []*hal.Method{
 		hal.OnLater(ports, hal.Configure, "Open", "Sets a port up, in raw mode, and hands it over: a descriptor for reading and writing, which waits (O_NONBLOCK is off), and of a terminal that is nobody's controlling one. "+
-			"Opening raises DTR and RTS, needs no carrier, and drops them again when the last descriptor is closed. What was received before is discarded. It blocks as long as the driver does, for seconds where output of one before still has to drain.\n"+
+			"Opening raises DTR and RTS, needs no carrier, and drops them again when the last descriptor is closed. What was received before is discarded. It blocks as long as the driver does, as where output of one before still has to drain; Timeout after 5 s.\n"+
 			"Busy while somebody else has the port. Who has it may open it anew, with other settings, and then has two descriptors of one port. It is the caller's until its connection ends; then the next one may have it. "+
 			"The descriptor goes on to work after that, unless board.toml says revoke = true, which hangs it up.\n"+
 			"NotSupported with the name of the parameter that the hardware did not take: baud (more than 3 % off), bits, parity, stop, flow, rs485. After a refusal nobody has the port, and its settings may be new ones.", (*Port).openCall),
@@ -154,7 +154,12 @@ func (p *Port) setLines(h hal.Holder, in *outputs, _ *hal.None, done func(error)
 			}
 			return p.control(fd, unix.TIOCMBIS, unsafe.Pointer(&on))
 		})
-	}, done)
+	}, p.soon(0, done))
+}
+
+// soon makes a done that answers in time, which is so long and as much as the worker may need.
+func (p *Port) soon(lasting time.Duration, done func(error)) func(error) {
+	return hal.Within(p.env.Loop, lasting+hal.Patience, hal.SlowDevice(class, p.id), done)
 }
 
 type breakIn struct{ duration int64 }
@@ -165,6 +170,7 @@ func (b *breakIn) Fields(f *hal.Fields) {
 
 func (p *Port) breakCall(h hal.Holder, in *breakIn, _ *hal.None, done func(error)) {
 	lasting, l := time.Duration(in.duration)*time.Millisecond, p.lease
+	done = p.soon(lasting, done)
 	p.mine(h, p.breaks(true), func(err error) {
 		if err != nil {
 			done(err)

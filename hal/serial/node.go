@@ -161,7 +161,7 @@ func (p *Port) setUp(fd int, s *settings) error {
 	if err := p.setRS485(fd, s.rs485); err != nil {
 		return err
 	}
-	return p.env.Kernel.Ioctl(fd, unix.TCFLSH, nil) // nil is TCIFLUSH: what is not read yet was for somebody else
+	return p.env.Kernel.IoctlInt(fd, unix.TCFLSH, unix.TCIFLUSH) // what is not read yet was for somebody else
 }
 
 // setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver, which answers a request with what it made of it.

@@ -91,6 +91,7 @@ type lease struct {
 	holder hal.Holder
 	stop   func() // of the wait for the holder's end
 	over   bool
+	ended  []func() // who waits until the next one may have the port
 }
 
 // forget does not wait for the holder's end any more.
@@ -111,16 +112,17 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		done(hal.BusyDevice(class, p.id, ""))
 		return
 	}
-	l := p.lease
-	if l == nil {
+	l, fresh := p.lease, p.lease == nil
+	if fresh {
 		l = &lease{holder: h}
 		p.lease = l
 		l.stop = h.Ended(func() { p.end(l) })
 	}
+	answer := p.within(l, done)
 	passed, err := -1, error(nil)
 	full := p.env.Loop.Submit(p.name, func() { passed, err = p.openNode(s) }, func() {
 		switch {
-		case l.over && err == nil: // its holder is gone, or the port
+		case l.over && err == nil: // its holder is gone, or the port, or it took too long
 			hal.CloseFiles([]int{passed})
 			err = hal.GoneDevice(class, p.id)
 		case err != nil:
@@ -128,12 +130,26 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		default:
 			out.FD = passed
 		}
-		done(p.refuse(err))
+		answer(p.refuse(err))
 	})
 	if full != nil {
-		p.free(l)
-		done(hal.BusyDevice(class, p.id, ""))
+		if fresh {
+			p.free(l)
+		}
+		answer(hal.BusyDevice(class, p.id, ""))
 	}
+}
+
+// within makes a done that answers in time. Whoever was told that it takes too long does not have the port.
+func (p *Port) within(l *lease, done func(error)) func(error) {
+	late := hal.SlowDevice(class, p.id)
+	return hal.Within(p.env.Loop, hal.Patience, late, func(err error) {
+		if err == error(late) && !l.over {
+			l.forget()
+			p.end(l)
+		}
+		done(err)
+	})
 }
 
 // free lets the next one have the port.
@@ -142,6 +158,10 @@ func (p *Port) free(l *lease) {
 	if p.lease == l {
 		p.lease = nil
 	}
+	for _, f := range l.ended {
+		f()
+	}
+	l.ended = nil
 }
 
 // end closes the port when its holder has ended. The next one may have it once that is done.
@@ -150,6 +170,22 @@ func (p *Port) end(l *lease) {
 	if p.env.Loop.Submit(p.name, p.closeNode, func() { p.free(l) }) != nil {
 		p.env.Loop.After(retry, func() { p.end(l) })
 	}
+}
+
+var _ hal.Lessor = (*Port)(nil)
+
+// EndLease ends the lease of the port. Its descriptor goes on to work unless board.toml says revoke = true.
+func (p *Port) EndLease(h hal.Holder, done func()) bool {
+	l := p.lease
+	if l == nil || h != nil && l.holder != h {
+		return false
+	}
+	l.ended = append(l.ended, done)
+	if !l.over {
+		l.forget()
+		p.end(l)
+	}
+	return true
 }
 
 // refuse turns an error into the refusal that the contract has for it.

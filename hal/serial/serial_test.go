@@ -270,6 +270,34 @@ func TestBreakEndsWithItsLease(t *testing.T) {
 	}
 }
 
+// TestEndLease: a lease can be ended while its holder goes on, by the holder or by an administrator; then the next one may have the port.
+func TestEndLease(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	port := b.Class.Devices.At(0).(hal.Lessor)
+	if port.EndLease(nil, func() { t.Error("there was no lease") }) {
+		t.Error("a lease is ended, and there was none")
+	}
+	for _, by := range []hal.Holder{b.Holder(), nil} {
+		take(b, `{"port":"modem","baud":9600}`)
+		if port.EndLease(&stranger{}, func() { t.Error("it is another one's") }) {
+			t.Error("somebody else's lease is ended")
+		}
+		ended := 0
+		if !port.EndLease(by, func() { ended++ }) {
+			t.Error("the lease is not ended")
+		}
+		b.Loop.Turn()
+		if ended != 1 || k.Opened() != 0 {
+			t.Errorf("told %d times that it has ended, %d descriptors are open, want once, none", ended, k.Opened())
+		}
+		b.Expect("GetLines", `{"port":"modem"}`, `NotSupported{"feature":"closed"}`)
+	}
+	b.Connect("another one")
+	take(b, `{"port":"modem","baud":9600}`)
+}
+
 // capable is a kernel for whom the exclusive use of a terminal by somebody else is no hindrance, as with CAP_SYS_ADMIN.
 type capable struct{ *sim.Kernel }
 

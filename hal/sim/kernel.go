@@ -94,9 +94,6 @@ type descriptor interface{ descriptor() int }
 // stream is a file without offsets, which is written by Write alone.
 type stream interface{ write(p []byte) (int, error) }
 
-// bare is a file with requests whose argument is a number in place of a pointer: of those only 0 can come, as nil.
-type bare interface{ bare(request uint) bool }
-
 // passes is a file whose descriptor is a real one of the kernel below, as a pseudo-terminal's.
 type passes interface{ passes() bool }
 
@@ -285,9 +282,7 @@ func (k *Kernel) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 		return err
 	}
 	if argument == nil {
-		if f, ok := h.file.(bare); !ok || !f.bare(request) {
-			return unix.EFAULT
-		}
+		return unix.EFAULT
 	}
 	return h.file.ioctl(request, argument)
 }

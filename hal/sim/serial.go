@@ -124,7 +124,6 @@ type portFile struct {
 
 func (f *portFile) descriptor() int                      { return f.fd }
 func (f *portFile) passes() bool                         { return true }
-func (f *portFile) bare(request uint) bool               { return request == unix.TCFLSH }
 func (f *portFile) pread(p []byte, _ int64) (int, error) { return unix.Read(f.fd, p) }
 func (f *portFile) pwrite(p []byte) (int, error)         { return unix.Write(f.fd, p) }
 
@@ -187,6 +186,14 @@ func (f *portFile) ioctl(request uint, argument unsafe.Pointer) error {
 		return nil
 	}
 	return f.real(request, argument)
+}
+
+// take makes a request with a number.
+func (f *portFile) take(request uint, argument int) error {
+	if f.port.gone {
+		return unix.EIO
+	}
+	return unix.IoctlSetInt(f.fd, request, argument)
 }
 
 // real asks the kernel below.
