@@ -170,15 +170,18 @@ func (k *Kernel) Close(fd int) error {
 	return unix.Close(fd)
 }
 
-// moveTo gives lines requested together, one of whose descriptors is closed, another one of theirs to wait with.
+// mover is a file that uses its descriptor itself.
+type mover interface{ move(closed, to int) }
+
+// moveTo gives such a file, one of whose descriptors is closed, another one of its own.
 func (k *Kernel) moveTo(h *handle, closed int) {
-	r, ok := h.file.(*request)
-	if !ok || r.fd != closed {
+	f, ok := h.file.(mover)
+	if !ok {
 		return
 	}
 	for fd, other := range k.files {
 		if other == h {
-			r.fd = fd
+			f.move(closed, fd)
 		}
 	}
 }
