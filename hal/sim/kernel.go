@@ -23,6 +23,7 @@ type Kernel struct {
 	ports      map[string]*port            // by name
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
 	inputs     map[string]*evdev           // by their nodes
+	leds       map[string]*led             // by name
 	rtcs       map[string]*rtc             // as well
 	adapters   []*adapter                  // those that are gone too, first
 	spidevs    map[string]*spidev          // by name, those that are gone too
@@ -58,6 +59,7 @@ func New(o Options) *Kernel {
 		watchdogs:  map[string]*watchdog{},
 		rtcs:       map[string]*rtc{},
 		inputs:     map[string]*evdev{},
+		leds:       map[string]*led{},
 		spidevs:    map[string]*spidev{},
 		buses:      buses{hanging: map[string]bool{}, failing: map[string]error{}},
 	}
