@@ -1,6 +1,7 @@
 package haptic
 
 import (
+	"errors"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -19,33 +20,41 @@ func Driver() hal.Driver {
 type entry struct{ Name string }
 
 func (e *entry) Fields(f *hal.Fields) {
-	f.Text("name", &e.Name, "The driver's name for the device of input.")
+	f.Text("name", &e.Name, "The driver's name for the device of input, or where it is plugged in: Name or Phys of /proc/bus/input/devices. Or the name of a vibrator in /sys/class/leds, or all of its path there.")
 }
 
 // Place is the motor that the entry is about.
 func (e *entry) Place() string { return e.Name }
 
-// Open finds the motors.
+// Check finds what contradicts itself.
+func (e *entry) Check() error {
+	if e.Name == "" {
+		return errors.New("name must not be empty")
+	}
+	return nil
+}
+
+// Open finds the motors. It opens no node, and runs none.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
 	if err := r.Begin(); err != nil {
 		return nil, err
 	}
 	return &hal.Class{
-		Name: class, Doc: "Motors and buzzers that can be felt.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"input"}, Rescan: r.Rescan,
+		Name: class, Doc: "Motors and buzzers that can be felt. The kernel stops them when their time is over, whatever becomes of who let them run.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
+		Subsystems: []string{"input", "leds"}, Rescan: r.Rescan,
 	}, nil
 }
 
 func methods(motors *hal.Set[*Motor]) []*hal.Method {
 	return []*hal.Method{
-		hal.On(motors, hal.Control, "Play", "Lets a motor run, in place of what it did before. It answers at once. A motor may run half of the time: RateLimited says when it has rested for long enough.", (*Motor).play),
-		hal.On(motors, hal.Control, "Stop", "Stops a motor; one that does not run is left alone.", (*Motor).halt),
+		hal.On(motors, hal.Control, "Play", "Lets a motor run, in place of what it did before, and answers when it has begun. "+
+			"A motor may run for 5 s at once, and half of the time in the long run: RateLimited says when it has rested for long enough. That is for all callers together.\n"+
+			"NotSupported{strength} for a motor that runs fully or not at all, NotSupported{transient} for one among the LEDs where the kernel has no such trigger; it is Busy where others have sent as many effects as it can keep. "+
+			"After any other error it is off, or as it was.", (*Motor).playCall),
+		hal.On(motors, hal.Control, "Stop", "Stops a motor; one that does not run is left alone.", (*Motor).stopCall),
 	}
 }
-
-// full is the greatest strength.
-const full = 1000
 
 type playIn struct {
 	duration int64
@@ -54,23 +63,15 @@ type playIn struct {
 
 func (p *playIn) Fields(f *hal.Fields) {
 	f.IntIn("durationMSec", &p.duration, 1, longest.Milliseconds(), hal.Milliseconds, "How long it runs.")
-	f.OptIntIn("strengthPermille", &p.strength, 1, full, hal.Unitless, "How strongly; fully where left out.")
+	f.OptIntIn("strength", &p.strength, 1, full, hal.Unitless, "How strongly, in permille of what the motor can do. Fully, 1000, where left out.")
 }
 
-func (m *Motor) play(in *playIn, _ *hal.None) error {
+func (m *Motor) playCall(in *playIn, _ *hal.None) error {
 	return hal.Refuse(class, m.id, m.guard.Do(func() error {
-		before := m.budget
-		if wait := m.budget.spend(time.Now(), time.Duration(in.duration)*time.Millisecond); wait > 0 {
-			return &hal.RateLimited{RetryAfterMSec: wait.Milliseconds() + 1}
-		}
-		err := m.feedback.play(in.duration, in.strength.Or(full))
-		if err != nil {
-			m.budget = before
-		}
-		return err
+		return m.play(time.Now(), time.Duration(in.duration)*time.Millisecond, in.strength.Or(full))
 	}))
 }
 
-func (m *Motor) halt(_, _ *hal.None) error {
-	return hal.Refuse(class, m.id, m.guard.Do(m.feedback.stop))
+func (m *Motor) stopCall(_, _ *hal.None) error {
+	return hal.Refuse(class, m.id, m.guard.Do(func() error { return m.stop(time.Now()) }))
 }

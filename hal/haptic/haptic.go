@@ -1,19 +1,23 @@
-// Package haptic is the class Haptic: motors and buzzers that can be felt, of the kernel's force feedback. Vibrators of the LED class are lights to Halberd: Led.SetTrigger has them.
+// Package haptic is the class Haptic: motors and buzzers that can be felt.
 //
-// A motor runs for a bounded time, which the kernel ends by itself: nothing of the daemon is needed to stop it. It may run half of the time: what it ran it has to rest.
+// There are two kinds. Devices of input with force feedback play an effect (FF_RUMBLE) that the kernel ends by itself. Vibrators among the LEDs are run for a time by the kernel's trigger "transient", or
+// by a driver of their own with the files activate and duration, as Android's kernels have. Both kinds end by themselves: nothing of the daemon is needed to stop a motor. It is stopped all the same
+// when the daemon ends, and where the daemon is killed, closing its descriptor stops a motor of the first kind.
 //
-// Source: Linux Documentation/input/ff.rst and drivers/input/ff-memless.c.
+// A motor may run for 5 s at once, and half of the time in the long run: a motor, and whoever holds it, gets hot.
+//
+// The Go libraries for evdev (holoplot/go-evdev, gvalkov/golang-evdev) open devices by themselves and know no effects; the one request that is needed is in hal/uapi.
+//
+// Minimum kernel: Linux 2.6.20 for force feedback, 3.5 for the trigger. Source: Linux Documentation/input/ff.rst, leds/ledtrig-transient.rst, drivers/input/evdev.c and drivers/input/ff-core.c.
 package haptic
 
 import (
-	"path"
-	"strings"
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
-	"github.com/halberd-io/halberd/hal/sysfs"
 )
 
 const (
@@ -21,73 +25,41 @@ const (
 
 	// longest is how long one call may let a motor run, and how long it may run at once when it has rested.
 	longest = 5 * time.Second
+
+	// full is the greatest strength.
+	full = 1000
 )
 
 // Motor is one motor.
 type Motor struct {
 	id, bus string
-	name    string // the driver's
+	name    string // in board.toml: the driver's, or where it is
 	env     *hal.Env
 
-	guard    hal.Guard // of what follows
-	budget   budget
-	feedback feedback
+	guard  hal.Guard // of what follows
+	budget budget
+	drive  drive
+}
+
+// drive is what makes a motor run. It may wait for the driver.
+type drive interface {
+	// play lets the motor run for a time, in place of what it did before, at a strength from 1 to full.
+	play(d time.Duration, strength int64) error
+	// stop stops it; where it does not run, nothing is done. It tells whether the motor is still there.
+	stop() error
+	// close lets go of it.
+	close()
 }
 
 // ID is the name in board.toml, else the driver's.
 func (m *Motor) ID() string { return m.id }
 
-// Bus names the bus that the motor hangs on, where that may be slow.
+// Bus names the bus that the motor hangs on, where that may be slow, or the motor's own worker.
 func (m *Motor) Bus() string { return m.bus }
 
 // Declaration is the motor's table in board.toml.
 func (m *Motor) Declaration() string {
 	return hal.Declaration("haptic", m.id, hal.TextKey("name", m.name))
-}
-
-func newRoster(env *hal.Env) *sysfs.Roster[*Motor] {
-	return &sysfs.Roster[*Motor]{
-		Env: env, Set: hal.NewSet[*Motor](class, "motor"), Noun: "motor",
-		Places: func() ([]sysfs.Place, error) { return places(env.Kernel) },
-		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Name == p.Name },
-		Open:   func(id string, p sysfs.Place, _ *hal.Entry) (*Motor, error) { return open(env, id, p) },
-	}
-}
-
-// places are the devices of input that can rumble.
-func places(k hal.Kernel) (all []sysfs.Place, err error) {
-	inputs, err := sysfs.Entries(k, "/sys/class/input")
-	for _, p := range inputs {
-		if !strings.HasPrefix(p.Name, "event") {
-			continue
-		}
-		var can bool
-		if can, p.Err = canRumble(k, p.Path); can {
-			p.Name, p.Err = sysfs.Read(k, p.Path+"/device/name")
-		}
-		if can || p.Err != nil {
-			all = append(all, p)
-		}
-	}
-	return all, err
-}
-
-// canRumble looks at the effects that a device has: words of the kernel's long in hexadecimal, the highest first.
-func canRumble(k hal.Kernel, entry string) (bool, error) {
-	text, err := sysfs.Read(k, entry+"/device/capabilities/ff")
-	if sysfs.Missing(err) {
-		return false, nil
-	}
-	return hasBit(text, ffRumble), err
-}
-
-func open(env *hal.Env, id string, at sysfs.Place) (*Motor, error) {
-	dir, err := sysfs.Resolve(env.Kernel, at.Path)
-	if err != nil {
-		return nil, err
-	}
-	return &Motor{id: id, name: at.Name, bus: sysfs.Bus(env.Kernel, dir), env: env, budget: budget{left: longest},
-		feedback: feedback{kernel: env.Kernel, node: "/dev/input/" + path.Base(at.Path), fd: -1, effect: -1}}, nil
 }
 
 // Start has nothing to do: no motor runs.
@@ -99,35 +71,39 @@ func (m *Motor) Unplug() { m.Close() }
 // Close stops the motor, and lets go of it.
 func (m *Motor) Close() {
 	m.guard.Close(m.bus, func() {
-		_ = m.feedback.stop()
-		m.feedback.close()
+		if m.budget.runs(time.Now()) {
+			_ = m.drive.stop() // or the kernel does it, soon
+		}
+		m.drive.close()
 	})
 }
 
-// gone makes ENODEV of what is not there any more.
-func gone(err error) error {
-	if err == unix.ENOENT || err == unix.ENXIO {
-		return unix.ENODEV
+// play lets the motor run, if it may.
+func (m *Motor) play(now time.Time, d time.Duration, strength int64) error {
+	before := m.budget
+	if wait := m.budget.spend(now, d); wait > 0 {
+		return &hal.RateLimited{RetryAfterMSec: (wait + time.Millisecond - 1).Milliseconds()}
+	}
+	err := m.drive.play(d, strength)
+	if err != nil {
+		m.budget = before
 	}
 	return err
 }
 
-// budget is how long a motor may run: as long as it rested, and longest at most.
-type budget struct {
-	left  time.Duration
-	since time.Time // when it began to rest, or will
+// stop stops the motor.
+func (m *Motor) stop(now time.Time) error {
+	err := m.drive.stop()
+	if err == nil {
+		m.budget.stop(now)
+	}
+	return err
 }
 
-// spend takes a time from the budget, or says how long to wait for it.
-func (b *budget) spend(now time.Time, d time.Duration) (wait time.Duration) {
-	if now.After(b.since) { // it rests
-		b.left = min(longest, b.left+min(longest, now.Sub(b.since)))
-		b.since = now
+// gone makes ENODEV of what is not there any more.
+func gone(err error) error {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENXIO) {
+		return unix.ENODEV
 	}
-	if d > b.left {
-		return d - b.left
-	}
-	b.left -= d
-	b.since = now.Add(d)
-	return 0
+	return err
 }

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"errors"
 	"math"
 
 	"github.com/halberd-io/halberd/hal"
@@ -20,11 +21,19 @@ func Driver() hal.Driver {
 type entry struct{ Name string }
 
 func (e *entry) Fields(f *hal.Fields) {
-	f.Text("name", &e.Name, "The driver's name for the device, as /proc/bus/input/devices has it.")
+	f.Text("name", &e.Name, "The driver's name for the device, or where it is plugged in: Name or Phys of /proc/bus/input/devices.")
 }
 
 // Place is the device that the entry is about.
 func (e *entry) Place() string { return e.Name }
+
+// Check finds what contradicts itself.
+func (e *entry) Check() error {
+	if e.Name == "" {
+		return errors.New("name must not be empty")
+	}
+	return nil
+}
 
 // Open finds the devices, and opens none of them.
 func Open(env *hal.Env) (*hal.Class, error) {
@@ -40,9 +49,12 @@ func Open(env *hal.Env) (*hal.Class, error) {
 
 func methods(devices *hal.Set[*Device]) []*hal.Method {
 	return []*hal.Method{
-		hal.OnLater(devices, hal.Configure, "Lease", "Hands over a descriptor of the device: struct input_event of linux/input.h, with times of CLOCK_MONOTONIC. It does not wait when it is read. "+
-			"It is revoked when the caller's connection ends: reads answer ENODEV then. Several may have one at a time, and each sees every event.\nNotSupported{lease} on a simulated board.", (*Device).lease),
-		hal.Follow(devices, hal.Configure, "Watch", "Reports which keys are down and which switches are on, and then each event. After events were lost in the kernel, or in between, the state is reported again.", (*Device).getState, (*Device).startWatch),
+		hal.OnLater(devices, hal.Configure, "Lease", "Hands over a descriptor of the device, for reading: each read gives whole struct input_event of linux/input.h, with times of CLOCK_MONOTONIC, or EAGAIN where there is none (O_NONBLOCK is set). "+
+			"Events cannot be written through it, neither to light the device's own LEDs nor to play as if a key was pressed; its other requests (EVIOC…) are the holder's to make.\n"+
+			"The device stays everybody's: several may have a descriptor, and others may watch. Each sees every event, unless one of them grabs the device (EVIOCGRAB): then nobody else does, until that one's lease ends. "+
+			"It ends with the caller's connection, or with Board.Release: the descriptor is revoked, and reads answer ENODEV. NotSupported{lease} on a simulated board. It blocks as long as the driver does; Timeout after 5 s.", (*Device).lease),
+		hal.Follow(devices, hal.Configure, "Watch", "Reports which keys are down and which switches are on, and then each event, with what is down and on after it: where events were skipped, that is still right. "+
+			"After the kernel has lost events for want of room, the state is reported without an event. While somebody has grabbed the device nothing is reported.", (*Device).getState, (*Device).startWatch),
 	}
 }
 
@@ -79,27 +91,29 @@ func kindOf(number uint16) string {
 	return "other"
 }
 
-// event is a state, with keys and switches, or an event, with all the rest.
+// event is a state, and the event that led to it, where there is one.
 type event struct {
-	device         string
-	keys, switches hal.Opt[[]int64]
-	kind           hal.Opt[string]
-	code, value    hal.Opt[int64]
-	time           hal.Opt[int64]
+	device      string
+	state       state
+	kind        hal.Opt[string]
+	code, value hal.Opt[int64]
+	time        hal.Opt[int64]
 }
 
 func (e *event) Fields(f *hal.Fields) {
+	keys, switches := codes(e.state.keys[:]), codes(e.state.switches[:])
 	f.Text("device", &e.device, "The device.")
-	f.OptInts("keys", &e.keys, 0, uapi.InputKeys, hal.Unitless, "In a state: the codes of the keys that are down, as linux/input-event-codes.h has them.")
-	f.OptInts("switches", &e.switches, 0, uapi.InputSwitches, hal.Unitless, "In a state: the codes of the switches that are on.")
-	f.OptEnum("type", &e.kind, kinds, "Of an event: what kind it is.")
-	f.OptIntIn("code", &e.code, 0, math.MaxUint16, hal.Unitless, "Which key, axis or switch.")
+	f.Ints("keys", &keys, 0, uapi.InputKeys, hal.Unitless, "The codes of the keys that are down, as linux/input-event-codes.h numbers them: KEY_POWER is 116.")
+	f.Ints("switches", &switches, 0, uapi.InputSwitches, hal.Unitless, "The codes of the switches that are on.")
+	f.OptEnum("type", &e.kind, kinds, "Of an event: what kind it is. A state that no event led to has none.")
+	f.OptIntIn("code", &e.code, 0, math.MaxUint16, hal.Unitless, "Of an event: which key, axis or switch.")
 	f.OptIntIn("value", &e.value, math.MinInt32, math.MaxInt32, hal.Unitless, "Of a key: 1 pressed, 0 released, 2 repeated. Of others: where it is, or by how much it moved.")
-	f.OptInt("timestampNSec", &e.time, hal.Nanoseconds, "When the kernel had it, by CLOCK_MONOTONIC, in steps of 1000.")
+	f.OptIntIn("timestampNSec", &e.time, 0, math.MaxInt64, hal.Nanoseconds, "When the kernel had the event, by CLOCK_MONOTONIC, in steps of 1000.")
 }
 
-func (d *Device) getState(_ *hal.None, out *event) (err error) {
-	*out, err = d.state()
+func (d *Device) getState(_ *hal.None, out *event) error {
+	now, err := d.look()
+	*out = event{device: d.id, state: now}
 	return d.refuse(err)
 }
 

@@ -2,21 +2,21 @@
 //
 // A device can be watched over the socket, or leased: then its holder gets a descriptor of its own, which is revoked at the end. Whoever may do either sees every key that is pressed.
 //
+// The kernel keeps a queue for everyone who has a node open. Reading it never waits for hardware and is done on the loop; all else may wait for a driver (opening wakes the hardware) or for somebody
+// who is at the device (the kernel has one lock for it), and is done on the worker of its bus, or one of its own.
+//
 // The Go libraries for evdev (holoplot/go-evdev, gvalkov/golang-evdev) open devices by themselves and know no revoking; the few requests that are needed are in hal/uapi.
 //
-// Minimum kernel: Linux 3.12, for EVIOCREVOKE. Source: Linux Documentation/input/input.rst, include/uapi/linux/input.h and drivers/input/evdev.c.
+// Minimum kernel: Linux 3.12, for EVIOCREVOKE. Source: Linux Documentation/input/input.rst and event-codes.rst, include/uapi/linux/input.h and drivers/input/evdev.c.
 package input
 
 import (
 	"errors"
-	"path"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
-	"github.com/halberd-io/halberd/hal/sysfs"
 	"github.com/halberd-io/halberd/hal/uapi"
 )
 
@@ -28,19 +28,22 @@ const (
 // Device is one device of input.
 type Device struct {
 	id, bus string
-	name    string // the driver's
+	name    string // in board.toml: the driver's, or where it is plugged in
 	node    string // in /dev/input
 	env     *hal.Env
 
-	feed    hal.Feed[change]
-	opening bool // the node is on its way to the watchers
-	polled  int  // its descriptor, once events are waited for; -1 otherwise
-	ended   bool // the device is gone, or the class closed
-	leases  map[*lease]bool
+	// These are the loop's.
+	feed   hal.Feed[change]
+	state  state // as far as it was read
+	unsure bool  // a watcher may know another one
+	asking bool  // a worker opens the node for the watchers, or asks for the state anew
+	polled int   // the watchers' descriptor, while the loop waits for events; -1 otherwise
+	ended  bool  // the device is gone, or the class closed
+	leases []*lease
+	buf    [64]uapi.InputEvent
 
 	guard hal.Guard // of what follows
 	fd    int       // for the watchers; -1 without
-	buf   [64 * uapi.InputEventSize]byte
 }
 
 // change is what watchers are told.
@@ -52,41 +55,12 @@ type change struct {
 // ID is the name in board.toml, else the driver's.
 func (d *Device) ID() string { return d.id }
 
-// Bus names the bus that the device hangs on, where that may be slow.
+// Bus names the bus that the device hangs on, where that may be slow, or else the device's own worker.
 func (d *Device) Bus() string { return d.bus }
 
 // Declaration is the device's table in board.toml.
 func (d *Device) Declaration() string {
 	return hal.Declaration("input", d.id, hal.TextKey("name", d.name))
-}
-
-func newRoster(env *hal.Env) *sysfs.Roster[*Device] {
-	return &sysfs.Roster[*Device]{
-		Env: env, Set: hal.NewSet[*Device](class, "device"), Noun: "input device",
-		Places: func() ([]sysfs.Place, error) { return places(env.Kernel) },
-		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Name == p.Name },
-		Open:   func(id string, p sysfs.Place, _ *hal.Entry) (*Device, error) { return open(env, id, p) },
-	}
-}
-
-// places are the devices that have a node of events, each named as its driver does: the number of an event follows the order in which drivers were loaded.
-func places(k hal.Kernel) (all []sysfs.Place, err error) {
-	entries, err := sysfs.Entries(k, folder)
-	for _, p := range entries {
-		if strings.HasPrefix(p.Name, "event") {
-			p.Name, p.Err = sysfs.Read(k, p.Path+"/device/name")
-			all = append(all, p)
-		}
-	}
-	return all, err
-}
-
-func open(env *hal.Env, id string, at sysfs.Place) (*Device, error) {
-	dir, err := sysfs.Resolve(env.Kernel, at.Path)
-	if err != nil {
-		return nil, err
-	}
-	return &Device{id: id, name: at.Name, node: "/dev/input/" + path.Base(at.Path), bus: sysfs.Bus(env.Kernel, dir), env: env, fd: -1, polled: -1, leases: map[*lease]bool{}}, nil
 }
 
 // Start has nothing to do: nothing is opened before somebody asks.
@@ -102,20 +76,25 @@ func (d *Device) Unplug() {
 func (d *Device) Close() {
 	d.ended = true
 	d.unpoll()
-	for l := range d.leases {
+	leases := d.leases
+	d.leases = nil
+	for _, l := range leases {
 		l.forget()
 	}
 	d.guard.Close(d.bus, func() {
-		for l := range d.leases {
+		for _, l := range leases {
 			l.revoke()
 		}
 		d.closeFD()
 	})
+	for _, l := range leases {
+		l.tell()
+	}
 }
 
-// openNode opens the node anew. One that is not there any more is gone with its device.
-func (d *Device) openNode(flags int) (int, error) {
-	fd, err := d.env.Kernel.Open(d.node, flags|unix.O_NONBLOCK)
+// openNode opens the node anew, for times of CLOCK_MONOTONIC. One that is not there any more is gone with its device.
+func (d *Device) openNode() (int, error) {
+	fd, err := d.env.Kernel.Open(d.node, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err == unix.ENOENT || err == unix.ENXIO {
 		err = unix.ENODEV
 	}
@@ -130,6 +109,7 @@ func (d *Device) openNode(flags int) (int, error) {
 	return fd, nil
 }
 
+// closeFD closes the watchers' descriptor. It has the guard.
 func (d *Device) closeFD() {
 	if d.fd >= 0 {
 		_ = d.env.Kernel.Close(d.fd)
@@ -137,47 +117,27 @@ func (d *Device) closeFD() {
 	}
 }
 
-// state reads which keys are down and which switches are on.
-func (d *Device) state() (now event, err error) {
+// look reads the state through a descriptor of its own: the kernel takes the events that led to it out of the queue of who asks.
+func (d *Device) look() (now state, err error) {
 	err = d.guard.Do(func() error {
-		fd := d.fd
-		if fd < 0 {
-			if fd, err = d.openNode(unix.O_RDONLY); err != nil {
-				return err
-			}
-			defer d.env.Kernel.Close(fd)
+		fd, err := d.openNode()
+		if err != nil {
+			return err
 		}
-		now, err = d.look(fd)
+		defer d.env.Kernel.Close(fd)
+		now, err = d.ask(fd)
 		return err
 	})
 	return now, err
 }
 
-func (d *Device) look(fd int) (now event, err error) {
-	now.device = d.id
-	var keys [uapi.InputKeys / 8]byte
-	if err := d.env.Kernel.Ioctl(fd, uapi.InputGetKeys(len(keys)), unsafe.Pointer(&keys)); err != nil {
-		return now, err
+// ask reads the state.
+func (d *Device) ask(fd int) (now state, err error) {
+	err = d.env.Kernel.Ioctl(fd, uapi.InputGetKeys(len(now.keys)), unsafe.Pointer(&now.keys))
+	if err == nil {
+		err = d.env.Kernel.Ioctl(fd, uapi.InputGetSwitches(len(now.switches)), unsafe.Pointer(&now.switches))
 	}
-	var switches [(uapi.InputSwitches + 7) / 8]byte
-	if err := d.env.Kernel.Ioctl(fd, uapi.InputGetSwitches(len(switches)), unsafe.Pointer(&switches)); err != nil {
-		return now, err
-	}
-	now.keys, now.switches = hal.Some(set(keys[:])), hal.Some(set(switches[:]))
-	return now, nil
-}
-
-// set lists the bits that are set.
-func set(bitmap []byte) []int64 {
-	codes := []int64{}
-	for i, b := range bitmap {
-		for bit := range 8 {
-			if b&(1<<bit) != 0 {
-				codes = append(codes, int64(8*i+bit))
-			}
-		}
-	}
-	return codes
+	return now, err
 }
 
 // refuse turns an error into the refusal that the contract has for it.

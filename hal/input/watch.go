@@ -1,7 +1,6 @@
 package input
 
 import (
-	"slices"
 	"time"
 	"unsafe"
 
@@ -14,7 +13,7 @@ import (
 // retry is how long a device waits whose bus's worker has too much to do.
 const retry = 10 * time.Millisecond
 
-// watch tells of every event from now on. The node is opened with the first watcher, and closed with the last.
+// watch tells of every event from now on. The node is opened with the first watcher, and closed with the last. What changed since a watcher was told the state is told as a state.
 func (d *Device) watch(w *hal.Watcher[event]) (stop func(), err error) {
 	if d.ended {
 		return nil, hal.GoneDevice(class, d.id)
@@ -26,66 +25,104 @@ func (d *Device) watch(w *hal.Watcher[event]) (stop func(), err error) {
 		}
 		w.Emit(&c.event)
 	})
-	if d.polled < 0 && !d.opening {
-		d.begin(w.State())
+	switch told := w.State().state; {
+	case d.polled < 0 && !d.asking:
+		d.state = told
+		d.begin()
+	case told == d.state:
+	case d.asking:
+		d.unsure = true
+	default:
+		now := d.now()
+		w.Emit(&now)
 	}
 	return func() {
 		unsubscribe()
-		if !d.feed.Watched() && !d.opening {
-			d.rest()
-		}
+		d.restUnwatched()
 	}, nil
 }
 
-// rest closes the node, since nobody watches any more.
+// now is the state as an event.
+func (d *Device) now() event { return event{device: d.id, state: d.state} }
+
+// begin opens the node for the watchers.
+func (d *Device) begin() {
+	d.inquire(func() (now state, err error) {
+		d.closeFD()
+		if d.fd, err = d.openNode(); err == nil {
+			now, err = d.ask(d.fd)
+		}
+		return now, err
+	})
+}
+
+// askAgain reads the state anew, since events were lost. What is in the queue until then is not told: of keys and switches the kernel takes it out, and the rest is of a packet that is not whole.
+func (d *Device) askAgain() {
+	d.unsure = true
+	d.unpoll()
+	d.inquire(func() (state, error) { return d.ask(d.fd) })
+}
+
+// inquire lets the worker read the state, and then waits for events.
+func (d *Device) inquire(ask func() (state, error)) {
+	d.asking = true
+	var now state
+	fd := -1
+	hal.Errand(d.env, class, d, func() error {
+		return d.guard.Do(func() (err error) {
+			now, err = ask()
+			fd = d.fd
+			return err
+		})
+	}, func(err error) {
+		d.asking = false
+		d.answered(fd, now, err)
+	})
+}
+
+// answered begins to wait for events, unless nobody wants them any more. A worker that has too much to do ends the watches: that is told, where a silence would not be.
+func (d *Device) answered(fd int, now state, err error) {
+	switch {
+	case d.ended:
+		return
+	case err == nil && d.feed.Watched():
+		if err = d.env.Loop.Poll(fd, d.ready); err == nil {
+			d.polled = fd
+		}
+	}
+	if err != nil {
+		d.feed.Publish(change{err: d.refuse(err)})
+	}
+	if d.polled < 0 {
+		d.rest()
+	} else if now != d.state || d.unsure {
+		d.state, d.unsure = now, false
+		d.feed.Publish(change{event: d.now()})
+	}
+}
+
+// rest closes the node, since nobody watches any more. One that is just being opened is closed then.
 func (d *Device) rest() {
+	if d.asking || d.ended {
+		return
+	}
 	d.unpoll()
 	hal.Errand(d.env, class, d, func() error {
 		return d.guard.Do(func() error {
 			d.closeFD()
 			return nil
 		})
-	}, func(error) {})
-}
-
-// begin opens the node for the watchers. What changed since the first one was told the state is told as a state.
-func (d *Device) begin(told *event) {
-	d.opening = true
-	var now event
-	fd := -1
-	hal.Errand(d.env, class, d, func() error {
-		return d.guard.Do(func() (err error) {
-			d.closeFD()
-			if d.fd, err = d.openNode(unix.O_RDONLY); err == nil {
-				now, err = d.look(d.fd)
-			}
-			fd = d.fd
-			return err
-		})
 	}, func(err error) {
-		d.opening = false
-		d.opened(fd, told, &now, err)
+		if _, full := err.(*hal.Busy); full {
+			d.env.Loop.After(retry, d.restUnwatched)
+		}
 	})
 }
 
-// opened begins to wait for events, unless nobody wants them any more.
-func (d *Device) opened(fd int, told, now *event, err error) {
-	if d.ended {
-		return
-	}
-	if err == nil && d.feed.Watched() {
-		if err = d.env.Loop.Poll(fd, d.ready); err == nil {
-			d.polled = fd
-		}
-	}
-	switch {
-	case err != nil:
-		d.feed.Publish(change{err: d.refuse(err)})
+// restUnwatched is rest, unless somebody watches again.
+func (d *Device) restUnwatched() {
+	if !d.feed.Watched() {
 		d.rest()
-	case d.polled < 0:
-		d.rest()
-	case !slices.Equal(told.keys.Value, now.keys.Value) || !slices.Equal(told.switches.Value, now.switches.Value):
-		d.feed.Publish(change{event: *now})
 	}
 }
 
@@ -96,37 +133,40 @@ func (d *Device) unpoll() {
 	}
 }
 
-// ready reads what there is. Reading waits for nothing: the events lie in the kernel.
+// ready reads the events that wait. Nobody else closes or reads what is polled.
 func (d *Device) ready() {
-	n := 0
-	err := d.guard.Do(func() (err error) {
-		n, err = d.env.Kernel.Read(d.fd, d.buf[:])
-		return err
-	})
-	if err == unix.EAGAIN {
-		return
-	}
-	if err != nil {
+	n, err := d.env.Kernel.Read(d.polled, unsafe.Slice((*byte)(unsafe.Pointer(&d.buf)), unsafe.Sizeof(d.buf)))
+	switch err {
+	case nil:
+		d.tellAll(d.buf[:n/uapi.InputEventSize])
+	case unix.EAGAIN:
+	default:
 		d.feed.Publish(change{err: d.refuse(err)})
 		d.rest()
-		return
-	}
-	for at := 0; at+uapi.InputEventSize <= n; at += uapi.InputEventSize {
-		d.tell((*uapi.InputEvent)(unsafe.Pointer(&d.buf[at])))
 	}
 }
 
-// tell publishes one event. Marks between groups of events are none, but that some were lost: then the state is told.
-func (d *Device) tell(e *uapi.InputEvent) {
-	switch {
-	case e.Type == uapi.InputSyn && e.Code == uapi.InputSynDropped:
-		if now, err := d.state(); err == nil {
-			d.feed.Publish(change{event: now})
+// tellAll publishes events until some were lost before the next, or nobody watches any more. The marks between packets are no news.
+func (d *Device) tellAll(events []uapi.InputEvent) {
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.Type == uapi.InputSyn && e.Code == uapi.InputSynDropped:
+			d.askAgain()
+		case e.Type != uapi.InputSyn:
+			d.state.follow(e)
+			d.feed.Publish(change{event: d.eventOf(e)})
 		}
-	case e.Type != uapi.InputSyn:
-		d.feed.Publish(change{event: event{
-			device: d.id, kind: hal.Some(kindOf(e.Type)), code: hal.Some(int64(e.Code)), value: hal.Some(int64(e.Value)),
-			time: hal.Some(int64(e.Sec)*1_000_000_000 + int64(e.USec)*1000),
-		}})
+		if d.polled < 0 {
+			return
+		}
+	}
+}
+
+// eventOf makes of the kernel's event ours.
+func (d *Device) eventOf(e *uapi.InputEvent) event {
+	return event{
+		device: d.id, state: d.state, kind: hal.Some(kindOf(e.Type)), code: hal.Some(int64(e.Code)), value: hal.Some(int64(e.Value)),
+		time: hal.Some(int64(e.Sec)*int64(time.Second) + int64(e.USec)*int64(time.Microsecond)),
 	}
 }

@@ -27,7 +27,7 @@ type entry struct {
 }
 
 func (e *entry) Fields(f *hal.Fields) {
-	f.Text("name", &e.Name, "The kernel's name for the port, in /dev: ttyAMA0.")
+	f.Text("name", &e.Name, "The kernel's name for the port, in /dev, as ttyAMA0, or for a device that it is a part of, as 1-1.2:1.0 for what is plugged in there: the number of a port at USB depends on what was plugged in before.")
 	f.OptBool("revoke", &e.Revoke, "Whether the port is hung up when its lease ends, so that the descriptor is of no more use. That needs CAP_SYS_ADMIN. false by default.")
 }
 
@@ -49,17 +49,24 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	}, nil
 }
 
-const leased = "NotSupported{closed} while nobody has the port open: opening it only to look would change its lines. NotSupported{lines} where the driver has none."
+const (
+	leased = "NotSupported{closed} while nobody has the port open: opening it only to look would change its lines. "
+	mine   = "Busy for anybody but who has the port. "
+)
 
 func methods(ports *hal.Set[*Port]) []*hal.Method {
 	return []*hal.Method{
-		hal.OnLater(ports, hal.Configure, "Open", "Sets a port up, in raw mode, and hands it over: a descriptor of the port, which waits when it is read. Busy while somebody else has it; who has it may open it anew, with other settings. "+
-			"It is the caller's until its connection ends; then the next one may have the port. The descriptor goes on to work after that, unless board.toml says revoke = true, which hangs it up.\n"+
-			"NotSupported with the name of the parameter that the hardware did not take: baud (more than 3 % off), bits, parity, stop, flow, rs485.", (*Port).openCall),
-		hal.On(ports, hal.Observe, "GetLines", "Reads the lines of a port that is open. "+leased, (*Port).getLines),
-		hal.OnLater(ports, hal.Control, "SetLines", "Sets lines of a port that the caller has open; one that is left out stays as it is. Busy for anybody else. "+leased, (*Port).setLines),
-		hal.OnLater(ports, hal.Control, "Break", "Sends a break on a port that the caller has open, and answers at its end. Busy for anybody else. The break ends whatever happens to its caller. "+leased, (*Port).breakCall),
-		hal.On(ports, hal.Observe, "Counters", "Reads what a port that is open has counted since the start. "+leased, (*Port).counters),
+		hal.OnLater(ports, hal.Configure, "Open", "Sets a port up, in raw mode, and hands it over: a descriptor for reading and writing, which waits (O_NONBLOCK is off), and of a terminal that is nobody's controlling one. "+
+			"Opening raises DTR and RTS, needs no carrier, and drops them again when the last descriptor is closed. What was received before is discarded. It blocks as long as the driver does, as where output of one before still has to drain; Timeout after 5 s.\n"+
+			"Busy while somebody else has the port. Who has it may open it anew, with other settings, and then has two descriptors of one port. It is the caller's until its connection ends; then the next one may have it. "+
+			"The descriptor goes on to work after that, unless board.toml says revoke = true, which hangs it up.\n"+
+			"NotSupported with the name of the parameter that the hardware did not take: baud (more than 3 % off), bits, parity, stop, flow, rs485. After a refusal nobody has the port, and its settings may be new ones.", (*Port).openCall),
+		hal.On(ports, hal.Observe, "GetLines", "Reads the lines of a port that is open. "+leased+"NotSupported{lines} where the driver has none.", (*Port).getLines),
+		hal.OnLater(ports, hal.Control, "SetLines", "Sets lines of a port that the caller has open; one that is left out stays as it is. Those that drop do so first, and where the second step fails the others are as they were. "+
+			mine+leased+"NotSupported{lines} where the driver has none.", (*Port).setLines),
+		hal.OnLater(ports, hal.Control, "Break", "Sends a break on a port that the caller has open, and answers at its end. It ends whatever happens to its caller. "+
+			"Busy while one is being sent. "+mine+leased+"NotSupported{break} where the driver cannot.", (*Port).breakCall),
+		hal.On(ports, hal.Observe, "Counters", "Reads what a port that is open has counted since its driver was loaded. Each count begins anew after 4294967295. "+leased+"NotSupported{counters} where the driver has none.", (*Port).counters),
 	}
 }
 
@@ -102,7 +109,7 @@ func (l *lines) Fields(f *hal.Fields) {
 }
 
 func (p *Port) getLines(_ *hal.None, out *lines) error {
-	return p.held(func(fd int) error {
+	return p.held("lines", func(fd int) error {
 		var bits int32
 		err := p.control(fd, unix.TIOCMGET, unsafe.Pointer(&bits))
 		has := func(bit int32) bool { return bits&bit != 0 }
@@ -141,13 +148,18 @@ func (p *Port) setLines(h hal.Holder, in *outputs, _ *hal.None, done func(error)
 		}
 	}
 	p.mine(h, func() error {
-		return p.held(func(fd int) error {
+		return p.held("lines", func(fd int) error {
 			if err := p.control(fd, unix.TIOCMBIC, unsafe.Pointer(&off)); err != nil {
 				return err
 			}
 			return p.control(fd, unix.TIOCMBIS, unsafe.Pointer(&on))
 		})
-	}, done)
+	}, p.soon(0, done))
+}
+
+// soon makes a done that answers in time, which is so long and as much as the worker may need.
+func (p *Port) soon(lasting time.Duration, done func(error)) func(error) {
+	return hal.Within(p.env.Loop, lasting+hal.Patience, hal.SlowDevice(class, p.id), done)
 }
 
 type breakIn struct{ duration int64 }
@@ -157,31 +169,36 @@ func (b *breakIn) Fields(f *hal.Fields) {
 }
 
 func (p *Port) breakCall(h hal.Holder, in *breakIn, _ *hal.None, done func(error)) {
-	lasting := time.Duration(in.duration) * time.Millisecond
-	p.mine(h, p.request(unix.TIOCSBRK), func(err error) {
+	lasting, l := time.Duration(in.duration)*time.Millisecond, p.lease
+	done = p.soon(lasting, done)
+	p.mine(h, p.breaks(true), func(err error) {
 		if err != nil {
 			done(err)
 			return
 		}
-		p.env.Loop.After(lasting, func() { p.endBreak(done) })
+		p.env.Loop.After(lasting, func() { p.endBreak(l, done) })
 	})
 }
 
-// endBreak ends a break, as soon as the port's worker has room.
-func (p *Port) endBreak(done func(error)) {
+// endBreak ends a break, as soon as the port's worker has room. Where the lease is over, so is the break.
+func (p *Port) endBreak(l *lease, done func(error)) {
 	var err error
-	if p.env.Loop.Submit(p.name, func() { err = p.request(unix.TIOCCBRK)() }, func() { done(err) }) != nil {
-		p.env.Loop.After(retry, func() { p.endBreak(done) })
+	switch {
+	case p.lease != l:
+		done(hal.GoneDevice(class, p.id))
+	case p.env.Loop.Submit(p.name, func() { err = p.breaks(false)() }, func() { done(err) }) != nil:
+		p.env.Loop.After(retry, func() { p.endBreak(l, done) })
 	}
 }
 
-// request is one without an argument.
-func (p *Port) request(number uint) func() error {
+// breaks is the job that begins or ends a break.
+func (p *Port) breaks(on bool) func() error {
 	return func() error {
-		return p.held(func(fd int) error { return p.control(fd, number, nil) })
+		return p.held("break", func(int) error { return p.setBreak(on) })
 	}
 }
 
+// counted is what a port has counted.
 type counted struct{ rx, tx, frame, overrun, parity, breaks, bufferOverrun, cts, dsr, cd, ri int64 }
 
 func (c *counted) Fields(f *hal.Fields) {
@@ -199,13 +216,16 @@ func (c *counted) Fields(f *hal.Fields) {
 }
 
 func (p *Port) counters(_ *hal.None, out *counted) error {
-	return p.held(func(fd int) error {
+	return p.held("counters", func(fd int) error {
 		c := new(uapi.SerialCounters)
 		err := p.control(fd, unix.TIOCGICOUNT, unsafe.Pointer(c))
 		*out = counted{
-			int64(c.RX), int64(c.TX), int64(c.Frame), int64(c.Overrun), int64(c.Parity), int64(c.Brk), int64(c.BufOverrun),
-			int64(c.CTS), int64(c.DSR), int64(c.DCD), int64(c.RNG),
+			count(c.RX), count(c.TX), count(c.Frame), count(c.Overrun), count(c.Parity), count(c.Brk), count(c.BufOverrun),
+			count(c.CTS), count(c.DSR), count(c.DCD), count(c.RNG),
 		}
 		return err
 	})
 }
+
+// count is one of the kernel's, which has no sign.
+func count(n int32) int64 { return int64(uint32(n)) }

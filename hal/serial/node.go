@@ -24,7 +24,8 @@ type settings struct {
 
 // openNode opens the port, sets it up and gives a descriptor for its holder.
 //
-// A port is opened twice: without waiting first, since an open that waits may wait for a carrier for ever; and once it is set up to need none, again for the holder, whose descriptor is an ordinary one that waits.
+// A port is opened twice: without waiting first, since an open that waits may wait for a carrier for ever; and once it is set up to need none, again for the holder, whose descriptor is an ordinary one that waits. It never
+// becomes a controlling terminal.
 func (p *Port) openNode(s *settings) (passed int, err error) {
 	passed = -1
 	err = p.guard.Do(func() error {
@@ -34,6 +35,9 @@ func (p *Port) openNode(s *settings) (passed int, err error) {
 			return err
 		}
 		defer p.env.Kernel.Close(fd)
+		if err := p.isFree(fd); err != nil {
+			return err
+		}
 		if err := p.setUp(fd, s); err != nil {
 			return err
 		}
@@ -59,6 +63,15 @@ func (p *Port) leave() {
 	}
 }
 
+// isFree expects that nobody has the port for himself. The kernel refuses to open such a one, but not to whom has CAP_SYS_ADMIN. It knows nothing of others that have the port open as well.
+func (p *Port) isFree(fd int) error {
+	var exclusive int32
+	if err := p.control(fd, unix.TIOCGEXCL, unsafe.Pointer(&exclusive)); err != nil || exclusive == 0 {
+		return err
+	}
+	return unix.EBUSY
+}
+
 // node opens the port's node, which is gone with the port.
 func (p *Port) node(flags int) (int, error) {
 	fd, err := p.env.Kernel.Open("/dev/"+p.name, unix.O_RDWR|unix.O_NOCTTY|flags)
@@ -75,6 +88,7 @@ func (p *Port) closeNode() {
 			return nil
 		}
 		defer p.closeFD()
+		_ = p.setBreak(false)
 		if err := p.control(p.fd, unix.TIOCNXCL, nil); err != nil || !p.revoke {
 			return err
 		}
@@ -110,9 +124,9 @@ var compared = []struct {
 	{unix.CSIZE, "bits"}, {unix.CSTOPB, "stop"}, {unix.PARENB | unix.PARODD | unix.CMSPAR, "parity"}, {unix.CRTSCTS, "flow"},
 }
 
-// termios is what the settings are for the kernel: raw, without a need of a carrier.
+// termios is what the settings are for the kernel: raw, without a need of a carrier, and with lines that drop when the last one lets go.
 func (s *settings) termios() unix.Termios {
-	t := unix.Termios{Cflag: unix.BOTHER | unix.CLOCAL | unix.CREAD | sizes[s.bits] | parities[s.parity], Ispeed: uint32(s.baud), Ospeed: uint32(s.baud)}
+	t := unix.Termios{Cflag: unix.BOTHER | unix.CLOCAL | unix.CREAD | unix.HUPCL | sizes[s.bits] | parities[s.parity], Ispeed: uint32(s.baud), Ospeed: uint32(s.baud)}
 	t.Cc[unix.VMIN] = 1
 	if s.stop == 2 {
 		t.Cflag |= unix.CSTOPB
@@ -144,10 +158,13 @@ func (p *Port) setUp(fd int, s *settings) error {
 	if off := int64(got.Ospeed) - s.baud; off*100 > 3*s.baud || off*100 < -3*s.baud {
 		return &hal.NotSupported{Feature: "baud"}
 	}
-	return p.setRS485(fd, s.rs485)
+	if err := p.setRS485(fd, s.rs485); err != nil {
+		return err
+	}
+	return p.env.Kernel.IoctlInt(fd, unix.TCFLSH, unix.TCIFLUSH) // what is not read yet was for somebody else
 }
 
-// setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver.
+// setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver, which answers a request with what it made of it.
 func (p *Port) setRS485(fd int, on bool) error {
 	var r uapi.SerialRS485
 	err := p.control(fd, unix.TIOCGRS485, unsafe.Pointer(&r))
@@ -165,19 +182,48 @@ func (p *Port) setRS485(fd int, on bool) error {
 	if on {
 		r.Flags = uapi.SerialRS485Enabled | uapi.SerialRS485RTSOnSend
 	}
-	return p.control(fd, unix.TIOCSRS485, unsafe.Pointer(&r))
+	err = p.control(fd, unix.TIOCSRS485, unsafe.Pointer(&r))
+	if err == nil && on != (r.Flags&uapi.SerialRS485Enabled != 0) {
+		return &hal.NotSupported{Feature: "rs485"}
+	}
+	return err
 }
 
-// held does something with the port's descriptor while somebody has the port.
-func (p *Port) held(do func(fd int) error) error {
+// setBreak begins or ends a break. Ending none does nothing.
+func (p *Port) setBreak(on bool) error {
+	request := uint(unix.TIOCCBRK)
+	switch {
+	case on && p.breaking:
+		return unix.EBUSY
+	case on:
+		request = unix.TIOCSBRK
+	case !p.breaking:
+		return nil
+	}
+	err := p.control(p.fd, request, nil)
+	p.breaking = on && err == nil
+	return err
+}
+
+// held does something with the port's descriptor while somebody has the port. feature is what a driver does not have that does not know the request.
+func (p *Port) held(feature string, do func(fd int) error) error {
 	err := p.guard.Do(func() error {
 		if p.fd < 0 {
 			return &hal.NotSupported{Feature: "closed"}
 		}
 		return do(p.fd)
 	})
-	if err == unix.ENOTTY || err == unix.EINVAL {
-		return &hal.NotSupported{Feature: "lines"} // the driver has none
+	switch {
+	case err == unix.ENOTTY || err == unix.EINVAL:
+		return &hal.NotSupported{Feature: feature}
+	case err == unix.EIO && p.isGone():
+		err = unix.ENODEV
 	}
 	return hal.Refuse(class, p.id, err)
+}
+
+// isGone reports whether the port is not there any more: the kernel hangs up a terminal that is unplugged, and what is open of one that was hung up answers EIO.
+func (p *Port) isGone() bool {
+	_, err := p.env.Kernel.Inode(p.entry)
+	return err == unix.ENOENT || err == unix.ENODEV
 }

@@ -28,18 +28,21 @@ const (
 // Port is one serial port.
 type Port struct {
 	id     string
+	entry  string // in /sys/class/tty
 	name   string // of its node in /dev: ttyAMA0
+	place  string // what it is called without board.toml
 	revoke bool
 	env    *hal.Env
 
 	lease *lease // nil while nobody has the port; the loop's goroutine alone knows
 	ended bool   // the port is gone, or the class closed
 
-	guard hal.Guard // of what follows
-	fd    int       // -1 while nobody has the port
+	guard    hal.Guard // of what follows
+	fd       int       // -1 while nobody has the port
+	breaking bool      // a break is being sent
 }
 
-// ID is the name in board.toml, else the kernel's.
+// ID is the name in board.toml, else the kernel's name for the port, or for the place where it is plugged in.
 func (p *Port) ID() string { return p.id }
 
 // Bus names the port's own worker.
@@ -47,52 +50,12 @@ func (p *Port) Bus() string { return p.name }
 
 // Declaration is the port's table in board.toml.
 func (p *Port) Declaration() string {
-	return hal.Declaration("serial", p.id, hal.TextKey("name", p.name))
+	return hal.Declaration("serial", p.id, hal.TextKey("name", p.place))
 }
 
-func newRoster(env *hal.Env) *sysfs.Roster[*Port] {
-	return &sysfs.Roster[*Port]{
-		Env: env, Set: hal.NewSet[*Port](class, "port"), Noun: "serial port",
-		Places: func() ([]sysfs.Place, error) { return places(env.Kernel) },
-		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Name == p.Name },
-		Open:   func(id string, p sysfs.Place, e *hal.Entry) (*Port, error) { return newPort(env, id, p, e), nil },
-	}
-}
-
-// places are the terminals with hardware behind them. The kernel has entries for ports that no driver found hardware for: those are of type 0, PORT_UNKNOWN.
-func places(k hal.Kernel) (all []sysfs.Place, err error) {
-	entries, err := sysfs.Entries(k, folder)
-	for _, p := range entries {
-		var wired bool
-		if wired, p.Err = isWired(k, p.Path); wired || p.Err != nil {
-			all = append(all, p)
-		}
-	}
-	return all, err
-}
-
-// isWired reports whether an entry has hardware. Ports of USB have no type.
-func isWired(k hal.Kernel, entry string) (bool, error) {
-	if _, err := k.Readlink(entry + "/device"); err != nil {
-		return false, unless(sysfs.Missing(err), err)
-	}
-	kind, err := sysfs.Read(k, entry+"/type")
-	if err != nil && !sysfs.Missing(err) {
-		return false, err
-	}
-	return kind != "0", nil
-}
-
-// unless gives an error that is not to be expected.
-func unless(expected bool, err error) error {
-	if expected {
-		return nil
-	}
-	return err
-}
-
+// newPort makes a port. Its node stays closed.
 func newPort(env *hal.Env, id string, at sysfs.Place, e *hal.Entry) *Port {
-	p := &Port{id: id, name: path.Base(at.Path), env: env, fd: -1}
+	p := &Port{id: id, entry: at.Path, name: path.Base(at.Path), place: at.Name, env: env, fd: -1}
 	if e != nil {
 		p.revoke = e.Value.(*entry).Revoke.Value
 	}
@@ -117,6 +80,7 @@ func (p *Port) Close() {
 
 func (p *Port) closeFD() {
 	if p.fd >= 0 {
+		_ = p.setBreak(false) // which would last as long as the holder keeps its descriptor
 		_ = p.env.Kernel.Close(p.fd)
 		p.fd = -1
 	}
@@ -127,6 +91,7 @@ type lease struct {
 	holder hal.Holder
 	stop   func() // of the wait for the holder's end
 	over   bool
+	ended  []func() // who waits until the next one may have the port
 }
 
 // forget does not wait for the holder's end any more.
@@ -147,16 +112,17 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		done(hal.BusyDevice(class, p.id, ""))
 		return
 	}
-	l := p.lease
-	if l == nil {
+	l, fresh := p.lease, p.lease == nil
+	if fresh {
 		l = &lease{holder: h}
 		p.lease = l
 		l.stop = h.Ended(func() { p.end(l) })
 	}
+	answer := p.within(l, done)
 	passed, err := -1, error(nil)
 	full := p.env.Loop.Submit(p.name, func() { passed, err = p.openNode(s) }, func() {
 		switch {
-		case l.over && err == nil: // its holder is gone, or the port
+		case l.over && err == nil: // its holder is gone, or the port, or it took too long
 			hal.CloseFiles([]int{passed})
 			err = hal.GoneDevice(class, p.id)
 		case err != nil:
@@ -164,12 +130,26 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		default:
 			out.FD = passed
 		}
-		done(p.refuse(err))
+		answer(p.refuse(err))
 	})
 	if full != nil {
-		p.free(l)
-		done(hal.BusyDevice(class, p.id, ""))
+		if fresh {
+			p.free(l)
+		}
+		answer(hal.BusyDevice(class, p.id, ""))
 	}
+}
+
+// within makes a done that answers in time. Whoever was told that it takes too long does not have the port.
+func (p *Port) within(l *lease, done func(error)) func(error) {
+	late := hal.SlowDevice(class, p.id)
+	return hal.Within(p.env.Loop, hal.Patience, late, func(err error) {
+		if err == error(late) && !l.over {
+			l.forget()
+			p.end(l)
+		}
+		done(err)
+	})
 }
 
 // free lets the next one have the port.
@@ -178,6 +158,10 @@ func (p *Port) free(l *lease) {
 	if p.lease == l {
 		p.lease = nil
 	}
+	for _, f := range l.ended {
+		f()
+	}
+	l.ended = nil
 }
 
 // end closes the port when its holder has ended. The next one may have it once that is done.
@@ -186,6 +170,22 @@ func (p *Port) end(l *lease) {
 	if p.env.Loop.Submit(p.name, p.closeNode, func() { p.free(l) }) != nil {
 		p.env.Loop.After(retry, func() { p.end(l) })
 	}
+}
+
+var _ hal.Lessor = (*Port)(nil)
+
+// EndLease ends the lease of the port. Its descriptor goes on to work unless board.toml says revoke = true.
+func (p *Port) EndLease(h hal.Holder, done func()) bool {
+	l := p.lease
+	if l == nil || h != nil && l.holder != h {
+		return false
+	}
+	l.ended = append(l.ended, done)
+	if !l.over {
+		l.forget()
+		p.end(l)
+	}
+	return true
 }
 
 // refuse turns an error into the refusal that the contract has for it.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// needPTY skips where there are no pseudo-terminals.
+// needPTY skips where there are no pseudo-terminals, or where an emulator does not know the requests of terminals.
 func needPTY(t *testing.T) {
 	t.Helper()
 	k := bench()
@@ -55,8 +56,13 @@ func needPTY(t *testing.T) {
 	if err != nil {
 		t.Skipf("no pseudo-terminal: %v", err)
 	}
-	if err := k.Close(fd); err != nil {
-		t.Error(err)
+	defer k.Close(fd)
+	var settings unix.Termios
+	var exclusive int32
+	for _, err := range []error{k.Ioctl(fd, unix.TCGETS2, unsafe.Pointer(&settings)), k.Ioctl(fd, unix.TIOCGEXCL, unsafe.Pointer(&exclusive))} {
+		if err == unix.ENOSYS {
+			t.Skip("a terminal answers ENOSYS: this is user-mode emulation")
+		}
 	}
 }
 
@@ -93,7 +99,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The terminal below is a pseudo-terminal, which has neither parity nor seven bits.
-	if want := uint32(unix.CSTOPB | unix.CRTSCTS | unix.CLOCAL | unix.CREAD); got.Cflag&want != want || got.Ospeed != 115200 || got.Lflag != 0 || got.Oflag != 0 || got.Iflag != 0 {
+	if want := uint32(unix.CSTOPB | unix.CRTSCTS | unix.CLOCAL | unix.CREAD | unix.HUPCL); got.Cflag&want != want || got.Ospeed != 115200 || got.Lflag != 0 || got.Oflag != 0 || got.Iflag != 0 {
 		t.Errorf("got flags %#x, want %#x in them; %d baud, local %#x, output %#x, input %#x", got.Cflag, want, got.Ospeed, got.Lflag, got.Oflag, got.Iflag)
 	}
 	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
@@ -115,7 +121,19 @@ func TestOpen(t *testing.T) {
 	}
 	b.Expect("Counters", `{"port":"modem"}`, `{"received":5,"sent":5,"frameErrors":0,"parityErrors":0,"overruns":0,"bufferOverruns":0,"breaks":0,"ctsChanges":0,"dsrChanges":0,"cdChanges":0,"riChanges":0}`)
 	other(b, "Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	if _, err := f.WriteString("for the first one"); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len("for the first one"); {
+		var err error
+		if n, err = unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f = take(b, `{"port":"modem","baud":19200}`)
+	if n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+		t.Errorf("%d characters wait for who opens the port (%v), want none", n, err)
+	}
 	b.Hangup()
 	if k.Opened() != 0 {
 		t.Errorf("%d descriptors are open after its end, want none", k.Opened())
@@ -215,6 +233,102 @@ func TestBreak(t *testing.T) {
 	b.Loop.Advance(20 * time.Millisecond)
 	if now, breaks := k.Breaking("ttySIM0"); now || breaks != 1 || answers != 1 {
 		t.Errorf("after 260 ms: a break is sent %t, %d in all, %d answers, want false, 1, 1", now, breaks, answers)
+	}
+}
+
+// TestBreakEndsWithItsLease: whoever keeps the descriptor does not go on sending it, and the next one's is not ended early.
+func TestBreakEndsWithItsLease(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	begin := func() (answer func() error) {
+		t.Helper()
+		take(b, `{"port":"modem","baud":9600}`)
+		permitted, call, err := b.Permit("Break", `{"port":"modem","durationMSec":250}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(call.Release)
+		var got error
+		permitted.Start(b.Holder(), func(err error) { got = err })
+		b.Loop.Turn()
+		return func() error { return got }
+	}
+	first := begin()
+	b.Expect("Break", `{"port":"modem","durationMSec":250}`, `Busy{"class":"Serial","device":"modem"}`)
+	b.Loop.Advance(100 * time.Millisecond)
+	b.Hangup()
+	if now, _ := k.Breaking("ttySIM0"); now {
+		t.Error("the break outlives its lease")
+	}
+	second := begin()
+	b.Loop.Advance(200 * time.Millisecond)
+	if now, _ := k.Breaking("ttySIM0"); !now {
+		t.Error("the first break's end ends the second one")
+	}
+	b.Loop.Advance(50 * time.Millisecond)
+	if now, _ := k.Breaking("ttySIM0"); now || second() != nil {
+		t.Errorf("after 250 ms a break is sent %t, and the answer is %v, want false and none", now, second())
+	}
+	if _, gone := first().(*hal.DeviceGone); !gone {
+		t.Errorf("the first one's answer is %v, want DeviceGone", first())
+	}
+}
+
+// TestEndLease: a lease can be ended while its holder goes on, by the holder or by an administrator; then the next one may have the port.
+func TestEndLease(t *testing.T) {
+	needPTY(t)
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, modem)
+	port := b.Class.Devices.At(0).(hal.Lessor)
+	if port.EndLease(nil, func() { t.Error("there was no lease") }) {
+		t.Error("a lease is ended, and there was none")
+	}
+	for _, by := range []hal.Holder{b.Holder(), nil} {
+		take(b, `{"port":"modem","baud":9600}`)
+		if port.EndLease(&stranger{}, func() { t.Error("it is another one's") }) {
+			t.Error("somebody else's lease is ended")
+		}
+		ended := 0
+		if !port.EndLease(by, func() { ended++ }) {
+			t.Error("the lease is not ended")
+		}
+		b.Loop.Turn()
+		if ended != 1 || k.Opened() != 0 {
+			t.Errorf("told %d times that it has ended, %d descriptors are open, want once, none", ended, k.Opened())
+		}
+		b.Expect("GetLines", `{"port":"modem"}`, `NotSupported{"feature":"closed"}`)
+	}
+	b.Connect("another one")
+	take(b, `{"port":"modem","baud":9600}`)
+}
+
+// capable is a kernel for whom the exclusive use of a terminal by somebody else is no hindrance, as with CAP_SYS_ADMIN.
+type capable struct{ *sim.Kernel }
+
+func (k capable) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	if request == unix.TIOCGEXCL {
+		*(*int32)(argument) = 1
+		return nil
+	}
+	return k.Kernel.Ioctl(fd, request, argument)
+}
+
+// TestSomebodyElsesPort: is left to them, also by a daemon that the kernel would let in.
+func TestSomebodyElsesPort(t *testing.T) {
+	needPTY(t)
+	k := capable{bench()}
+	b := simtest.Open(t, Driver(), k, false, modem)
+	b.Expect("Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	if k.Opened() != 0 {
+		t.Errorf("%d descriptors are open, want none", k.Opened())
+	}
+}
+
+// TestCount: the kernel's counts have no sign.
+func TestCount(t *testing.T) {
+	if got := count(-1); got != 4294967295 {
+		t.Errorf("got %d, want 4294967295", got)
 	}
 }
 

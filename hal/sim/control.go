@@ -72,9 +72,6 @@ func (k *Kernel) unplug(device string) {
 			c.unplug()
 		}
 	}
-	if i := k.inputs[device]; i != nil {
-		i.unplug()
-	}
 	k.radios.unplug(device)
 	k.uevent("remove", d.paths[0], d.subsystem)
 	if d.unplugged != nil {

@@ -1,9 +1,9 @@
 package sim
 
 import (
-	"encoding/binary"
-	"math/bits"
-	"time"
+	"path"
+	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,247 +14,316 @@ import (
 // Input is a device of input to add to the board.
 type Input struct {
 	Name   string
+	Phys   string // where it is plugged in, in its driver's words: gpio-keys/input0; "" where that is not known
 	Under  string // its parent device, as OnPlatform; "" for that
 	Rumble bool   // it has a motor, as drivers/input/misc/pwm-vibra.c does it
 }
 
-// evdev follows drivers/input/evdev.c and input.c.
+// evdev follows drivers/input/evdev.c and input.c, for a device that has every key, switch and axis.
 type evdev struct {
 	kernel   *Kernel
 	keys     [uapi.InputKeys / 8]byte
 	switches [(uapi.InputSwitches + 7) / 8]byte
-	clients  map[*evdevFile]bool
+	axes     map[uint16]int32
+	clients  []*evdevFile
 	gone     bool
 	motor    *motor // nil without
 }
 
-// motor follows drivers/input/ff-core.c and ff-memless.c.
-type motor struct {
-	effects map[int16]effect
-	runs    int16 // the effect that was begun; -1 for none
-	until   time.Duration
-	next    int16
-}
-
-type effect struct {
-	uapi.FFEffect
-	owner *evdevFile
-}
-
-// effectsRoom is how many effects a motor without memory of its own takes.
-const effectsRoom = 16
-
-// evdevRoom is how many events wait for one reader, as for a device without many events in a packet.
+// evdevRoom is the size of a reader's queue, as for a device without many events in a packet. It is never quite full.
 const evdevRoom = 64
 
-// AddInput adds a device of input and gives the name of its node: event0.
+// AddInput adds a device of input and gives the name of its node: event0. The kernel counts devices, as input0, and their nodes apart; here both have the same number.
 func (k *Kernel) AddInput(i Input) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	number := k.number("event")
-	n := k.newDevice(or(i.Under, OnPlatform), "/sys/class/input", number, func() { k.AddInput(i) })
-	d := &evdev{clients: map[*evdevFile]bool{}}
-	k.inputs[number] = d
-	n.children["device"] = folder() // where the kernel has a link to inputN
-	n.children["device"].add("name", constant(i.Name))
+	name := k.number("event")
+	d := &evdev{kernel: k, axes: map[uint16]int32{}}
+	dir := k.inputFolder(i, "input"+strings.TrimPrefix(name, "event"), name)
+	k.devices[name] = &device{paths: []string{dir + "/" + name, dir, "/sys/class/input/" + name, "/sys/class/input/" + path.Base(dir)}, subsystem: "input",
+		plug: func() { k.AddInput(i) }, unplugged: func() { d.unplug() }}
+	k.inputs[name] = d
 	if i.Rumble {
-		d.motor = &motor{effects: map[int16]effect{}, runs: -1}
-		n.children["device"].children["capabilities"] = folder()
-		n.children["device"].children["capabilities"].add("ff", constant(ffBits))
+		d.motor = newMotor(k)
 	}
-	d.kernel = k
-	k.addNode(number, "/dev/input/"+number, func(flags int) (file, error) { return d.openFile(flags) })
-	k.appear(number)
-	return number
+	k.addNode(name, "/dev/input/"+name, func(int) (file, error) { return d.openFile() })
+	k.appear(name)
+	return name
 }
 
-// evdevFile is one reader. Its descriptor is an eventfd that can be read while events wait.
+// inputFolder makes the folder of a device, with that of its node in it.
+func (k *Kernel) inputFolder(i Input, name, node string) (dir string) {
+	n := k.newDevice(or(i.Under, OnPlatform), "/sys/class/input", name, nil)
+	dir = k.devices[name].paths[0]
+	delete(k.devices, name) // it goes with its node
+	n.add("name", constant(i.Name))
+	n.add("phys", constant(i.Phys))
+	n.add("uniq", constant(""))
+	n.children["capabilities"] = folder()
+	n.children["capabilities"].add("ff", constant(ffBits(i.Rumble)))
+	k.mkdir(dir + "/" + node)
+	k.link(dir+"/"+node+"/device", dir)
+	k.link(dir+"/"+node+"/subsystem", "/sys/class/input")
+	k.link("/sys/class/input/"+node, dir+"/"+node)
+	return dir
+}
+
+// evdevFile is one reader. Its descriptor is the reading end of a pipe that holds one byte while whole packets wait, and that hangs up when the reader is revoked or the device is gone; the
+// events themselves wait here.
 type evdevFile struct {
 	device  *evdev
 	fd      int
+	signal  int // the writing end; -1 when closed
 	clock   int32
 	events  []uapi.InputEvent
+	whole   int // how many of the events are of whole packets: the others wait for theirs
 	revoked bool
 }
 
-func (d *evdev) openFile(int) (file, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
+func (d *evdev) openFile() (file, error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, err
 	}
-	f := &evdevFile{device: d, fd: fd, clock: unix.CLOCK_REALTIME}
-	d.clients[f] = true
+	f := &evdevFile{device: d, fd: ends[0], signal: ends[1], clock: unix.CLOCK_REALTIME}
+	d.clients = append(d.clients, f)
 	return f, nil
 }
 
 func (f *evdevFile) descriptor() int { return f.fd }
 
-// close ends what the reader has done: its effects are removed.
+// close is evdev_release: the reader's effects are removed.
 func (f *evdevFile) close() {
-	delete(f.device.clients, f)
+	d := f.device
+	d.clients = slices.DeleteFunc(d.clients, func(other *evdevFile) bool { return other == f })
+	if !d.gone && !f.revoked {
+		f.flush()
+	}
+	f.hangUp()
+}
+
+// flush is input_flush_device.
+func (f *evdevFile) flush() {
 	if m := f.device.motor; m != nil {
-		for id, e := range m.effects {
-			if e.owner == f {
-				m.remove(id)
-			}
-		}
+		m.flush(f)
 	}
 }
 
-// ffBits are the effects FF_RUMBLE and FF_GAIN, as sysfs prints them for a program of this word size.
-var ffBits = map[int]string{32: "1 10000 0 0", 64: "100010000 0"}[bits.UintSize]
-
-func (m *motor) remove(id int16) {
-	delete(m.effects, id)
-	if m.runs == id {
-		m.runs = -1
+func (f *evdevFile) hangUp() {
+	if f.signal >= 0 {
+		_ = unix.Close(f.signal)
+		f.signal = -1
 	}
 }
 
-// send takes an effect, new or changed.
-func (m *motor) send(f *evdevFile, e *uapi.FFEffect) error {
-	switch {
-	case e.Type != uapi.FFRumble:
-		return unix.EINVAL
-	case e.ID < 0 && len(m.effects) == effectsRoom:
-		return unix.ENOSPC
-	case e.ID < 0:
-		e.ID = m.next
-		m.next++
-	case m.effects[e.ID].owner != f:
-		return unix.EINVAL
-	}
-	m.effects[e.ID] = effect{*e, f}
-	return nil
-}
+// dead reports whether the reader gets ENODEV for everything.
+func (f *evdevFile) dead() bool { return f.revoked || f.device.gone }
 
-// turn begins or ends an effect. One that is not there is none of the reader's business, and no error.
-func (m *motor) turn(now time.Duration, e *uapi.InputEvent) {
-	id := int16(e.Code)
-	effect, there := m.effects[id]
-	switch {
-	case !there:
-	case e.Value > 0:
-		m.runs, m.until = id, now+time.Duration(effect.Length)*time.Millisecond
-	case m.runs == id:
-		m.runs = -1
-	}
-}
-
-// Rumbling tells how strongly a device's motor runs, from 0 to 65535.
-func (k *Kernel) Rumbling(device string) uint16 {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	m := k.inputs[device].motor
-	if m.runs < 0 || k.clock() >= m.until {
-		return 0
-	}
-	return m.effects[m.runs].Strong
-}
-
-// pread gives as many whole events as there is room for.
+// pread is evdev_read, of a reader that does not wait: as many whole events as there is room for.
 func (f *evdevFile) pread(p []byte, _ int64) (int, error) {
 	switch {
-	case f.revoked || f.device.gone:
-		return 0, unix.ENODEV
-	case len(p) < uapi.InputEventSize:
+	case len(p) > 0 && len(p) < uapi.InputEventSize:
 		return 0, unix.EINVAL
-	case len(f.events) == 0:
+	case f.dead():
+		return 0, unix.ENODEV
+	case f.whole == 0:
 		return 0, unix.EAGAIN
 	}
 	n := 0
-	for len(f.events) > 0 && len(p)-n >= uapi.InputEventSize {
+	for f.whole > 0 && len(p)-n >= uapi.InputEventSize {
 		n += copy(p[n:], unsafe.Slice((*byte)(unsafe.Pointer(&f.events[0])), uapi.InputEventSize))
 		f.events = f.events[1:]
-	}
-	if len(f.events) == 0 {
-		_, _ = unix.Read(f.fd, make([]byte, 8))
+		f.setWhole(f.whole - 1)
 	}
 	return n, nil
 }
 
-// pwrite takes events for the device, as the states of its LEDs, which this one does not have.
-func (f *evdevFile) pwrite(p []byte) (int, error) {
+// setWhole says how many events can be read, and lets the descriptor say whether there are any.
+func (f *evdevFile) setWhole(n int) {
 	switch {
-	case f.revoked || f.device.gone:
-		return 0, unix.ENODEV
-	case len(p) < uapi.InputEventSize:
-		return 0, unix.EINVAL
+	case f.whole == 0 && n > 0 && f.signal >= 0:
+		_, _ = unix.Write(f.signal, []byte{1})
+	case f.whole > 0 && n == 0:
+		_, _ = unix.Read(f.fd, make([]byte, 1))
 	}
-	for at := 0; at+uapi.InputEventSize <= len(p); at += uapi.InputEventSize {
-		var e uapi.InputEvent
-		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), uapi.InputEventSize), p[at:])
-		if e.Type == uapi.InputFF && f.device.motor != nil {
-			f.device.motor.turn(f.device.kernel.clock(), &e)
-		}
-	}
-	return len(p) / uapi.InputEventSize * uapi.InputEventSize, nil
+	f.whole = n
 }
 
+// move gives the reader another descriptor of its own, since this one is closed.
+func (f *evdevFile) move(closed, to int) {
+	if f.fd == closed {
+		f.fd = to
+	}
+}
+
+func (f *evdevFile) pwrite([]byte) (int, error) { return 0, unix.ESPIPE }
+
+// write is evdev_write: events that are injected, of which those for the motor count here.
+func (f *evdevFile) write(p []byte) (int, error) {
+	switch {
+	case len(p) > 0 && len(p) < uapi.InputEventSize:
+		return 0, unix.EINVAL
+	case f.dead():
+		return 0, unix.ENODEV
+	}
+	n := 0
+	for ; len(p)-n >= uapi.InputEventSize; n += uapi.InputEventSize {
+		var e uapi.InputEvent
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), uapi.InputEventSize), p[n:])
+		if e.Type == uapi.InputFF && f.device.motor != nil {
+			f.device.motor.event(e.Code, e.Value)
+		}
+	}
+	return n, nil
+}
+
+// ioctl is evdev_ioctl_handler, for the requests whose argument is a pointer.
 func (f *evdevFile) ioctl(request uint, argument unsafe.Pointer) error {
-	if f.revoked || f.device.gone {
+	if f.dead() {
 		return unix.ENODEV
 	}
 	length := int(request>>16) & 0x3fff
-	switch {
-	case request == uapi.InputSetClock:
-		f.clock = *(*int32)(argument)
-	case request == uapi.InputRevoke:
-		if *(*int32)(argument) != 0 {
-			return unix.EINVAL
+	switch request {
+	case uapi.InputSetClock:
+		return f.setClock(*(*int32)(argument))
+	case uapi.InputSendEffect:
+		if f.device.motor == nil {
+			return unix.ENOSYS
 		}
-		f.revoked = true
-		f.wake()
-	case request == uapi.InputSendEffect && f.device.motor != nil:
 		return f.device.motor.send(f, (*uapi.FFEffect)(argument))
-	case request == uapi.InputGetKeys(length):
+	case uapi.InputGetKeys(length):
+		f.drop(uapi.InputKey)
 		copy(unsafe.Slice((*byte)(argument), length), f.device.keys[:])
-	case request == uapi.InputGetSwitches(length):
+		return nil
+	case uapi.InputGetSwitches(length):
+		f.drop(uapi.InputSwitch)
 		copy(unsafe.Slice((*byte)(argument), length), f.device.switches[:])
-	default:
+		return nil
+	}
+	return unix.EINVAL
+}
+
+// take is the same for those whose argument is a number. With a pointer, which is never 0, revoking is refused.
+func (f *evdevFile) take(request uint, argument int) error {
+	switch {
+	case f.dead():
+		return unix.ENODEV
+	case request != uapi.InputRevoke || argument != 0:
 		return unix.EINVAL
+	}
+	f.revoked = true
+	f.flush()
+	f.hangUp()
+	return nil
+}
+
+// setClock is evdev_set_clk_type: what waits has times of another clock, and is lost.
+func (f *evdevFile) setClock(clock int32) error {
+	if clock != unix.CLOCK_REALTIME && clock != unix.CLOCK_MONOTONIC && clock != unix.CLOCK_BOOTTIME {
+		return unix.EINVAL
+	}
+	if f.clock == clock {
+		return nil
+	}
+	f.clock = clock
+	if len(f.events) > 0 {
+		f.events = append(f.events[:0], f.stamp(uapi.InputSyn, uapi.InputSynDropped, 0))
+		f.setWhole(0)
 	}
 	return nil
 }
 
-func (f *evdevFile) wake() {
-	_, _ = unix.Write(f.fd, binary.NativeEndian.AppendUint64(nil, 1))
+// drop is __evdev_flush_queue: who is told a state does not get the events that led to it, nor packets that are empty without them.
+func (f *evdevFile) drop(kind uint16) {
+	var left []uapi.InputEvent
+	whole, inPacket := 0, 1 // so that a mark at the beginning stays
+	for _, e := range f.events {
+		mark := e.Type == uapi.InputSyn && e.Code == uapi.InputSynReport
+		if e.Type == kind || mark && inPacket == 0 {
+			continue
+		}
+		left = append(left, e)
+		inPacket++
+		if mark {
+			inPacket, whole = 0, len(left)
+		}
+	}
+	f.events = left
+	f.setWhole(whole)
 }
 
-// take queues an event, with the mark behind it. Where there is no room, all that waits is lost, and a mark says so.
-func (f *evdevFile) take(kind, code uint16, value int32) {
+func (f *evdevFile) stamp(kind, code uint16, value int32) uapi.InputEvent {
 	var now unix.Timespec
 	_ = unix.ClockGettime(f.clock, &now)
-	stamp := func(kind, code uint16, value int32) uapi.InputEvent {
-		return uapi.InputEvent{Sec: uintptr(now.Sec), USec: uintptr(now.Nsec / 1000), Type: kind, Code: code, Value: value}
-	}
-	if len(f.events)+2 > evdevRoom {
-		f.events = append(f.events[:0], stamp(uapi.InputSyn, uapi.InputSynDropped, 0))
-	}
-	if len(f.events) == 0 {
-		f.wake()
-	}
-	f.events = append(f.events, stamp(kind, code, value), stamp(uapi.InputSyn, 0, 0))
+	return uapi.InputEvent{Sec: uintptr(now.Sec), USec: uintptr(now.Nsec / 1000), Type: kind, Code: code, Value: value}
 }
 
-// Press presses a key (1) or lets it go (0). As in the kernel, a value that the key has already is no event.
-func (k *Kernel) Press(device string, code uint16, value int32) {
+// pass is __pass_event: where the queue is full, all but the newest event is lost, and a mark says so, which can be read with the rest of the packet.
+func (f *evdevFile) pass(kind, code uint16, value int32) {
+	mark := kind == uapi.InputSyn && code == uapi.InputSynReport
+	if f.revoked || mark && f.whole == len(f.events) {
+		return
+	}
+	f.events = append(f.events, f.stamp(kind, code, value))
+	if len(f.events) == evdevRoom {
+		f.events = []uapi.InputEvent{f.stamp(uapi.InputSyn, uapi.InputSynDropped, 0), f.events[evdevRoom-1]}
+		f.setWhole(0)
+	}
+	if mark {
+		f.setWhole(len(f.events))
+	}
+}
+
+// Report lets the hardware of a device report an event, and that its packet is whole. What is not news the kernel leaves out: a key or a switch that is so already, an axis that has not moved.
+func (k *Kernel) Report(device string, kind, code uint16, value int32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	d := k.inputs[device]
-	bit := byte(1) << (code % 8)
-	if down := d.keys[code/8]&bit != 0; down == (value != 0) {
+	if !d.isNews(kind, code, value) {
 		return
 	}
-	d.keys[code/8] ^= bit
-	for f := range d.clients {
-		f.take(uapi.InputKey, code, value)
+	for _, f := range d.clients {
+		f.pass(kind, code, value)
+		f.pass(uapi.InputSyn, uapi.InputSynReport, 0)
 	}
 }
 
+// Press presses a key (1) or lets it go (0).
+func (k *Kernel) Press(device string, code uint16, value int32) {
+	k.Report(device, uapi.InputKey, code, value)
+}
+
+// isNews is input_get_disposition, which keeps the state.
+func (d *evdev) isNews(kind, code uint16, value int32) bool {
+	switch kind {
+	case uapi.InputKey:
+		return value == 2 || flip(d.keys[:], code, value != 0)
+	case uapi.InputSwitch:
+		return flip(d.switches[:], code, value != 0)
+	case uapi.InputAbs:
+		was := d.axes[code]
+		d.axes[code] = value
+		return was != value
+	case uapi.InputRel:
+		return value != 0
+	}
+	return true
+}
+
+// flip sets a bit, and reports whether it was another one.
+func flip(bitmap []byte, at uint16, to bool) bool {
+	bit := byte(1) << (at % 8)
+	if is := bitmap[at/8]&bit != 0; is == to {
+		return false
+	}
+	bitmap[at/8] ^= bit
+	return true
+}
+
+// unplug is evdev_cleanup.
 func (d *evdev) unplug() {
 	d.gone = true
-	for f := range d.clients {
-		f.wake()
+	for _, f := range d.clients {
+		f.hangUp()
 	}
 }

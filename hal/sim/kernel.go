@@ -23,6 +23,7 @@ type Kernel struct {
 	ports      map[string]*port            // by name
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
 	inputs     map[string]*evdev           // by their nodes
+	leds       map[string]*led             // by name
 	rtcs       map[string]*rtc             // as well
 	adapters   []*adapter                  // those that are gone too, first
 	spidevs    map[string]*spidev          // by name, those that are gone too
@@ -58,6 +59,7 @@ func New(o Options) *Kernel {
 		watchdogs:  map[string]*watchdog{},
 		rtcs:       map[string]*rtc{},
 		inputs:     map[string]*evdev{},
+		leds:       map[string]*led{},
 		spidevs:    map[string]*spidev{},
 		buses:      buses{hanging: map[string]bool{}, failing: map[string]error{}},
 	}
@@ -170,15 +172,18 @@ func (k *Kernel) Close(fd int) error {
 	return unix.Close(fd)
 }
 
-// moveTo gives lines requested together, one of whose descriptors is closed, another one of theirs to wait with.
+// mover is a file that uses its descriptor itself.
+type mover interface{ move(closed, to int) }
+
+// moveTo gives such a file, one of whose descriptors is closed, another one of its own.
 func (k *Kernel) moveTo(h *handle, closed int) {
-	r, ok := h.file.(*request)
-	if !ok || r.fd != closed {
+	f, ok := h.file.(mover)
+	if !ok {
 		return
 	}
 	for fd, other := range k.files {
 		if other == h {
-			r.fd = fd
+			f.move(closed, fd)
 		}
 	}
 }

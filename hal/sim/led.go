@@ -16,10 +16,12 @@ type LED struct {
 	Max      int64
 	Colors   []string // of a multi-colour LED
 	Triggers []string // besides none; nil for timer, heartbeat and default-on
+	Vibrates bool     // its driver lets it run for a time, as those of vibrators in Android's kernels do
 }
 
-// led follows drivers/leds: led-class.c, led-core.c, led-triggers.c, ledtrig-timer.c and led-class-multicolor.c.
+// led follows drivers/leds: led-class.c, led-core.c, led-triggers.c, ledtrig-timer.c, ledtrig-transient.c and led-class-multicolor.c.
 type led struct {
+	kernel     *Kernel
 	node       *node
 	max        int64
 	brightness int64
@@ -27,6 +29,7 @@ type led struct {
 	trigger    string
 	on, off    int64
 	colors     []int64
+	transient  *transient // nil without
 }
 
 // AddLED adds a light.
@@ -34,18 +37,23 @@ func (k *Kernel) AddLED(l LED) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n := k.newDevice(or(l.Under, OnPlatform), "/sys/class/leds", l.Name, func() { k.AddLED(l) })
-	d := &led{node: n, max: l.Max, triggers: l.Triggers, trigger: "none"}
+	d := &led{kernel: k, node: n, max: l.Max, triggers: l.Triggers, trigger: "none"}
 	if d.triggers == nil {
 		d.triggers = []string{"timer", "heartbeat", "default-on"}
 	}
 	n.add("max_brightness", constant(strconv.FormatInt(l.Max, 10)))
-	n.add("brightness", &attribute{d.show(&d.brightness), d.setBrightness})
+	n.add("brightness", &attribute{d.showBrightness, d.setBrightness})
 	n.add("trigger", &attribute{d.showTriggers, d.setTrigger})
 	if len(l.Colors) > 0 {
 		d.colors = slices.Repeat([]int64{l.Max}, len(l.Colors))
 		n.add("multi_index", constant(strings.Join(l.Colors, " ")))
 		n.add("multi_intensity", &attribute{d.showColors, d.setColors})
 	}
+	if l.Vibrates {
+		d.transient = &transient{kernel: k, led: d, state: 1}
+		d.transient.addTo(n, "activate", "duration")
+	}
+	k.leds[l.Name] = d
 	k.appear(l.Name)
 }
 
@@ -80,6 +88,7 @@ func (d *led) setBrightness(text string) error {
 	if n == 0 {
 		d.endTrigger()
 	}
+	d.transient.settle()
 	d.brightness = min(n, d.max)
 	return nil
 }
@@ -113,6 +122,9 @@ func (d *led) setTrigger(text string) error {
 	switch name {
 	case "timer":
 		d.startTimer(before)
+	case "transient":
+		d.transient = &transient{kernel: d.kernel, led: d}
+		d.transient.addTo(d.node, "activate", "duration", "state")
 	case "default-on":
 		d.brightness = d.max
 	}
@@ -124,8 +136,12 @@ func (d *led) endTrigger() {
 	if d.trigger == "none" {
 		return
 	}
+	files := map[string][]string{"timer": {"delay_on", "delay_off"}, "transient": {"activate", "duration", "state"}}[d.trigger]
+	if d.trigger == "transient" {
+		d.transient = nil
+	}
 	d.trigger, d.brightness = "none", 0
-	for _, name := range []string{"delay_on", "delay_off"} {
+	for _, name := range files {
 		if n := d.node.children[name]; n != nil {
 			n.gone = true
 			delete(d.node.children, name)

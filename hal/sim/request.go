@@ -95,6 +95,13 @@ func (r *request) close() {
 	r.hangUp()
 }
 
+// move gives the request another descriptor to wait with.
+func (r *request) move(closed, to int) {
+	if r.fd == closed {
+		r.fd = to
+	}
+}
+
 func (r *request) hangUp() {
 	if r.signal >= 0 {
 		_ = unix.Close(r.signal)

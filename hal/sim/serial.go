@@ -2,6 +2,7 @@ package sim
 
 import (
 	"os"
+	"path"
 	"sync/atomic"
 	"unsafe"
 
@@ -14,6 +15,7 @@ import (
 type Port struct {
 	Name      string
 	Under     string // its parent device, as OnPlatform; "" for that
+	Number    string // its number among those of its USB adapter, as usb-serial counts them; "" for another port
 	MaxBaud   uint32 // what its hardware can do; 0 for all
 	RS485     bool   // whether its driver can switch by RTS
 	NoLines   bool   // whether its driver has no modem lines
@@ -33,6 +35,7 @@ type port struct {
 	open   int // descriptors of this kernel
 	count  atomic.Int32
 	broken bool // a break is being sent
+	gone   bool
 }
 
 // AddPort adds a serial port.
@@ -40,13 +43,18 @@ func (k *Kernel) AddPort(p Port) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n := k.newDevice(or(p.Under, OnPlatform), "/sys/class/tty", p.Name, func() { k.AddPort(p) })
-	kind := "4" // PORT_16550A
-	if p.Unwired {
-		kind = "0"
+	switch {
+	case p.Number != "":
+		adapter := path.Dir(path.Dir(k.devices[p.Name].paths[0]))
+		k.mkdir(adapter).add("port_number", constant(p.Number))
+	case p.Unwired:
+		n.add("type", constant("0")) // PORT_UNKNOWN
+	default:
+		n.add("type", constant("4")) // PORT_16550A
 	}
-	n.add("type", constant(kind))
 	d := &port{Port: p}
 	k.ports[p.Name] = d
+	k.devices[p.Name].unplugged = d.hangUp
 	k.addNode(p.Name, "/dev/"+p.Name, func(flags int) (file, error) { return d.openFile(flags) })
 	k.appear(p.Name)
 }
@@ -119,6 +127,12 @@ func (f *portFile) passes() bool                         { return true }
 func (f *portFile) pread(p []byte, _ int64) (int, error) { return unix.Read(f.fd, p) }
 func (f *portFile) pwrite(p []byte) (int, error)         { return unix.Write(f.fd, p) }
 
+// hangUp is what an unplugged terminal's descriptors get: no more data, and EIO.
+func (d *port) hangUp() {
+	d.gone = true
+	_ = d.master.Close()
+}
+
 // close ends the port with its last descriptor of this kernel. Other than a real port's, a descriptor that was passed is hung up by that.
 func (f *portFile) close() {
 	d := f.port
@@ -130,6 +144,9 @@ func (f *portFile) close() {
 
 func (f *portFile) ioctl(request uint, argument unsafe.Pointer) error {
 	d := f.port
+	if d.gone {
+		return unix.EIO // hung_up_tty_ioctl
+	}
 	lines := (*int32)(argument)
 	switch request {
 	case unix.TCSETS2:
@@ -169,6 +186,14 @@ func (f *portFile) ioctl(request uint, argument unsafe.Pointer) error {
 		return nil
 	}
 	return f.real(request, argument)
+}
+
+// take makes a request with a number.
+func (f *portFile) take(request uint, argument int) error {
+	if f.port.gone {
+		return unix.EIO
+	}
+	return unix.IoctlSetInt(f.fd, request, argument)
 }
 
 // real asks the kernel below.

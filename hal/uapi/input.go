@@ -21,7 +21,7 @@ const (
 // The requests of include/uapi/linux/input.h.
 const (
 	InputSetClock uint = iow | input | 0xa0 | word // EVIOCSCLOCKID: an int
-	InputRevoke   uint = iow | input | 0x91 | word // EVIOCREVOKE: an int that is 0
+	InputRevoke   uint = iow | input | 0x91 | word // EVIOCREVOKE: the number 0 itself, not a pointer to it (Linux 3.12)
 )
 
 // InputGetKeys is EVIOCGKEY for a bitmap of so many bytes.
@@ -41,7 +41,8 @@ const (
 	InputLED    = 0x11
 	InputSound  = 0x12
 
-	InputSynDropped = 3 // a code of InputSyn: events were lost before it
+	InputSynReport  = 0 // a code of InputSyn: what came before belongs together, and is whole
+	InputSynDropped = 3 // another one: events were lost before it
 
 	InputKeys     = 0x300 // how many codes keys have
 	InputSwitches = 0x11
@@ -63,14 +64,14 @@ type FFEffect struct {
 	_         uintptr
 }
 
-// FFRumble is the type of such an effect.
-const FFRumble = 0x50
+// FFRumble is the type of such an effect, and FFGain the code of the event that sets how strong all effects are, from 0 to 65535. Both are numbers of bits in what a device can.
+const (
+	FFRumble = 0x50
+	FFGain   = 0x60
+)
 
-// InputFF is the type of the events that begin (1) and end (0) an effect, whose number is the code.
+// InputFF is the type of the events that begin (1, or as often as it is to be played) and end (0) an effect, whose number is the code.
 const InputFF = 0x15
 
-// The requests of the same header about effects.
-const (
-	InputSendEffect   uint = iow | input | 0x80 | uint(unsafe.Sizeof(FFEffect{}))<<size // EVIOCSFF
-	InputRemoveEffect uint = iow | input | 0x81 | word                                  // EVIOCRMFF: an int
-)
+// InputSendEffect is EVIOCSFF: an FFEffect, whose ID comes back. What a descriptor has sent is removed when it is closed.
+const InputSendEffect uint = iow | input | 0x80 | uint(unsafe.Sizeof(FFEffect{}))<<size

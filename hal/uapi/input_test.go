@@ -20,7 +20,8 @@ func TestInput(t *testing.T) {
 		{"offsetof(struct ff_effect, replay)", uint(unsafe.Offsetof(FFEffect{}.Length)), 10},
 		{"offsetof(struct ff_effect, u)", uint(unsafe.Offsetof(FFEffect{}.Strong)), 16},
 		{"EVIOCSFF", InputSendEffect, map[int]uint{32: 0x402c4580, 64: 0x40304580}[bits.UintSize]},
-		{"EVIOCRMFF", InputRemoveEffect, 0x40044581},
+		{"offsetof(struct input_event, type)", uint(unsafe.Offsetof(InputEvent{}.Type)), map[int]uint{32: 8, 64: 16}[bits.UintSize]},
+		{"offsetof(struct input_event, value)", uint(unsafe.Offsetof(InputEvent{}.Value)), map[int]uint{32: 12, 64: 20}[bits.UintSize]},
 		{"sizeof(struct input_event)", uint(InputEventSize), map[int]uint{32: 16, 64: 24}[bits.UintSize]},
 	} {
 		if c.got != c.want {
