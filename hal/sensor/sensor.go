@@ -80,15 +80,19 @@ func open(env *hal.Env, id string, f *found) (*Sensor, error) {
 	return &Sensor{id: id, env: env, found: f, scale: decimal{1, 0}, raw: raw}, nil
 }
 
-// unplug lets go of a sensor that is gone, and tells its watchers.
-func (s *Sensor) unplug() {
+// Start has nothing to do: a sensor has no output.
+func (s *Sensor) Start(bool) {}
+
+// Unplug lets go of a sensor that is gone, and tells its watchers.
+func (s *Sensor) Unplug() {
 	for w := range s.watched.running {
 		w.fail(hal.GoneDevice(class, s.id))
 	}
-	s.close()
+	s.Close()
 }
 
-func (s *Sensor) close() {
+// Close lets go of the sensor.
+func (s *Sensor) Close() {
 	s.ended = true
 	for w := range s.watched.running {
 		w.end()

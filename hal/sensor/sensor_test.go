@@ -143,7 +143,7 @@ func TestBoardErrors(t *testing.T) {
 func TestMissingSensorIsLeftOut(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), false, declare("x", `{"hwmon":"gone","input":"temp1"}`))
 	b.Expect("Get", `{"sensor":"x"}`, `NoSuchDevice{"class":"Sensor","device":"x"}`)
-	if !strings.Contains(b.Log.String(), "sensor=x") {
+	if !strings.Contains(b.Log.String(), "device=x") {
 		t.Errorf("the log does not name it: %s", b.Log.String())
 	}
 }
