@@ -191,6 +191,34 @@ func TestReadingsThatFail(t *testing.T) {
 	}
 }
 
+// TestLimits: what a channel's driver has beside its value, and what of that it does not know at the moment.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		attributes attributes
+		unknown    string
+	}{
+		{"none", `{"value":40,"unit":"milli_celsius"}`, attributes{}, ""},
+		{"both", `{"value":40,"unit":"milli_celsius","minimum":-5,"maximum":80}`, attributes{"temp1_min": "-5", "temp1_max": "80"}, ""},
+		{"one that is unknown", `{"value":40,"unit":"milli_celsius","maximum":80}`, attributes{"temp1_min": "-5", "temp1_max": "80"}, "temp1_min"},
+		{"an alarm that is off", `{"value":40,"unit":"milli_celsius","alarm":false}`, attributes{"temp1_alarm": "0"}, ""},
+		{"one of several alarms", `{"value":40,"unit":"milli_celsius","alarm":true}`, attributes{"temp1_min_alarm": "0", "temp1_lcrit_alarm": "1", "temp1_max_alarm": "0"}, ""},
+		{"the last alarm", `{"value":40,"unit":"milli_celsius","alarm":true}`, attributes{"temp1_crit_alarm": "0", "temp1_emergency_alarm": "1"}, ""},
+		{"an alarm that is unknown", `{"value":40,"unit":"milli_celsius"}`, attributes{"temp1_alarm": "1"}, "temp1_alarm"},
+		{"an alarm of another channel", `{"value":40,"unit":"milli_celsius"}`, attributes{"temp2_alarm": "1"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := sim.New(sim.Options{Bare: true})
+			c.attributes["name"], c.attributes["temp1_input"] = "chip", "40"
+			k.AddHwmon(sim.Sensor{Attributes: c.attributes})
+			if c.unknown != "" {
+				k.FailAttribute("hwmon0", c.unknown, unix.ENODATA)
+			}
+			simtest.Open(t, Driver(), k, false).Expect("Get", `{"sensor":"chip/temp1"}`, c.want)
+		})
+	}
+}
+
 func TestWatch(t *testing.T) {
 	for _, c := range []struct{ name, id, device, attribute, in string }{
 		{"quick", "supply/fan1", "hwmon2", "fan1_input", ``},
