@@ -16,7 +16,6 @@ type Kernel struct {
 	devices    map[string]*device          // by their names in /sys
 	taken      map[string]*device          // what Unplug took away, for Plug
 	chips      []*chip                     // those that are gone too, first
-	supplies   map[string]*supply          // by name
 	processors map[string]*processor       // by their names in /sys
 	ports      map[string]*port            // by name
 	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
@@ -47,7 +46,6 @@ func New(o Options) *Kernel {
 	k := &Kernel{
 		root: folder(), clock: stopped, lends: o.Lends,
 		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
-		supplies:   map[string]*supply{},
 		processors: map[string]*processor{},
 		ports:      map[string]*port{},
 		watchdogs:  map[string]*watchdog{},
