@@ -1,14 +1,18 @@
 // Package battery is the class Battery: the batteries and chargers of /sys/class/power_supply.
 //
-// All that a supply says is read at once, from its uevent attribute, which leaves out what the hardware does not have or does not know at the moment.
+// All that a supply says is read at once, from its uevent attribute, which leaves out what the hardware does not have or does not know at the moment. Where one property fails in any other way the kernel leaves
+// that attribute empty: then they are read one by one.
 //
-// Source: Linux Documentation/power/power_supply_class.rst and ABI/testing/sysfs-class-power.
+// A driver that knows of a change tells the kernel, and so does Halberd's watch of the supply; many drivers tell of some changes or of none, so a supply that is watched is also looked at every two
+// seconds.
+//
+// Every supply has the worker of its bus, or one of its own: also the driver of one that is memory-mapped may ask a converter, a line or a controller behind a slow bus, which /sys does not tell.
+//
+// Minimum kernel: Linux 2.6.24; limits of charging since 5.4. Source: Linux Documentation/power/power_supply_class.rst and ABI/testing/sysfs-class-power.
 package battery
 
 import (
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +24,8 @@ import (
 const (
 	class  = "Battery"
 	folder = "/sys/class/power_supply"
-	prefix = "POWER_SUPPLY_" // of every line that an attribute stands on
 
-	// period is how often a supply that is watched is looked at. Drivers tell the kernel of their changes as they like, many not at all.
+	// period is how often a supply that is watched is looked at.
 	period = 2 * time.Second
 )
 
@@ -41,7 +44,7 @@ type Supply struct {
 // ID is the name in board.toml, else the kernel's.
 func (s *Supply) ID() string { return s.id }
 
-// Bus names the bus that the supply hangs on, where that may be slow.
+// Bus names the bus that the supply hangs on, or the supply itself.
 func (s *Supply) Bus() string { return s.bus }
 
 // Declaration is the supply's table in board.toml.
@@ -111,79 +114,13 @@ func (s *Supply) Close() {
 	})
 }
 
-// read reads all that the supply says.
+// read reads all that the supply says, and its limits of charging.
 func (s *Supply) read() (now state, err error) {
-	err = s.guard.Do(func() error {
-		text, err := s.all.ReadText()
-		now = parse(text)
+	err = s.guard.Do(func() (err error) {
+		if now, err = s.readProperties(); err == nil {
+			now.limits, err = s.readLimits()
+		}
 		return err
 	})
 	return now, err
-}
-
-// parse takes the lines apart: POWER_SUPPLY_CAPACITY=87.
-func parse(text string) (now state) {
-	for line := range strings.Lines(text) {
-		key, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		key, ours := strings.CutPrefix(key, prefix)
-		if !ok || !ours {
-			continue
-		}
-		if take := words[key]; take != nil {
-			take(&now, word(value))
-		} else if q, known := quantities[key]; known {
-			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-				*q.field(&now) = hal.Some(n * q.factor)
-			}
-		}
-	}
-	return now
-}
-
-// word makes an enumeration's value of the kernel's: "Not charging" is not_charging.
-func word(text string) string { return strings.ReplaceAll(strings.ToLower(text), " ", "_") }
-
-// words are the attributes that are no numbers.
-var words = map[string]func(*state, string){
-	"TYPE":       func(s *state, v string) { s.kind = v },
-	"STATUS":     func(s *state, v string) { s.status = known(v, statuses) },
-	"HEALTH":     func(s *state, v string) { s.health = hal.Some(v) },
-	"TECHNOLOGY": func(s *state, v string) { s.technology = hal.Some(v) },
-	"ONLINE":     func(s *state, v string) { s.online = hal.Some(v != "0") }, // 2 is a programmable supply
-	"PRESENT":    func(s *state, v string) { s.present = hal.Some(v != "0") },
-}
-
-// statuses are what a battery can be doing.
-var statuses = []string{"unknown", "charging", "discharging", "not_charging", "full"}
-
-// known gives a word that is one of a list; another one, of a newer kernel, is unknown.
-func known(word string, all []string) hal.Opt[string] {
-	for _, w := range all {
-		if w == word {
-			return hal.Some(w)
-		}
-	}
-	return hal.Some(all[0])
-}
-
-// quantity is an attribute that is a number, and where it goes.
-type quantity struct {
-	field  func(*state) *hal.Opt[int64]
-	factor int64 // from the kernel's unit to ours
-}
-
-var quantities = map[string]quantity{
-	"CAPACITY":            {func(s *state) *hal.Opt[int64] { return &s.capacity }, 1},
-	"VOLTAGE_NOW":         {func(s *state) *hal.Opt[int64] { return &s.voltage }, 1},
-	"CURRENT_NOW":         {func(s *state) *hal.Opt[int64] { return &s.current }, 1},
-	"POWER_NOW":           {func(s *state) *hal.Opt[int64] { return &s.power }, 1},
-	"CHARGE_NOW":          {func(s *state) *hal.Opt[int64] { return &s.charge }, 1},
-	"CHARGE_FULL":         {func(s *state) *hal.Opt[int64] { return &s.chargeFull }, 1},
-	"ENERGY_NOW":          {func(s *state) *hal.Opt[int64] { return &s.energy }, 1},
-	"ENERGY_FULL":         {func(s *state) *hal.Opt[int64] { return &s.energyFull }, 1},
-	"TEMP":                {func(s *state) *hal.Opt[int64] { return &s.temperature }, 100}, // of tenths of a degree
-	"TIME_TO_EMPTY_NOW":   {func(s *state) *hal.Opt[int64] { return &s.toEmpty }, 1},
-	"TIME_TO_FULL_NOW":    {func(s *state) *hal.Opt[int64] { return &s.toFull }, 1},
-	"CYCLE_COUNT":         {func(s *state) *hal.Opt[int64] { return &s.cycles }, 1},
-	"INPUT_CURRENT_LIMIT": {func(s *state) *hal.Opt[int64] { return &s.inputLimit }, 1},
 }

@@ -1,6 +1,8 @@
 package battery
 
 import (
+	"strings"
+
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/sysfs"
 )
@@ -35,17 +37,28 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	}
 	return &hal.Class{
 		Name: class, Doc: "Batteries and chargers.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"power_supply"}, Rescan: r.Rescan,
+		Subsystems: []string{"power_supply"}, Rescan: r.Rescan, Changed: func(name string) { changed(r.Set, name) },
 	}, nil
+}
+
+// changed looks at the supply that the kernel tells of.
+func changed(supplies *hal.Set[*Supply], name string) {
+	for _, s := range supplies.All() {
+		if s.name == name {
+			s.changes.Look()
+		}
+	}
 }
 
 func methods(supplies *hal.Set[*Supply]) []*hal.Method {
 	return []*hal.Method{
-		hal.On(supplies, hal.Observe, "Get", "Reads all that a supply says. What its hardware does not have, or does not know at the moment, is left out.", (*Supply).get),
+		hal.On(supplies, hal.Observe, "Get", "Reads all that a supply says. What its hardware does not have, or does not know at the moment, is left out. It may wait for the hardware.", (*Supply).get),
 		hal.On(supplies, hal.Configure, "SetChargeLimits", "Sets at which charge a battery begins to be charged, and at which that ends. One that is left out stays as it is. "+
-			"They are written in an order in which the start is never above the end; where the second step fails, the first one holds.\n"+
-			"NotSupported{charge_limits} for a supply without them, and OutOfRange for a start that is not below the end.", (*Supply).setLimits),
-		hal.Follow(supplies, hal.Observe, "Watch", "Reports a supply when its status, capacity, health, online or present changed, within 2 s. Other values come with these, and no change of theirs is reported.", (*Supply).getEvent, (*Supply).startWatch),
+			"They are written in an order in which the start is never above the end; where the second step fails, the first one holds. It may wait for the hardware.\n"+
+			"NotSupported{charge_limits} for a supply without them, and OutOfRange for a start above the end, and one at the end where the driver does not take that. "+
+			"What a driver does not take beyond that is the kernel's own error, EINVAL as a rule; others round, which Get tells.", (*Supply).setLimits),
+		hal.Follow(supplies, hal.Observe, "Watch", "Reports a supply when its type, status, capacity, health, online, present or limits of charging changed: as soon as its driver tells of that, and else within 2 s. "+
+			"Other values come with these, and no change of theirs is reported.", (*Supply).getEvent, (*Supply).startWatch),
 	}
 }
 
@@ -60,11 +73,12 @@ type state struct {
 	charge, chargeFull, energy, energyFull   hal.Opt[int64]
 	temperature, toEmpty, toFull, inputLimit hal.Opt[int64]
 	cycles                                   hal.Opt[int64]
+	limits
 }
 
 // same reports whether a state is no news.
 func (s state) same(now state) bool {
-	return s.status == now.status && s.capacity == now.capacity && s.health == now.health && s.online == now.online && s.present == now.present
+	return s.kind == now.kind && s.status == now.status && s.capacity == now.capacity && s.health == now.health && s.online == now.online && s.present == now.present && s.limits == now.limits
 }
 
 // Fields declares what a supply says, for Get and for Watch.
@@ -88,15 +102,19 @@ func (s *state) Fields(f *hal.Fields) {
 	f.OptBool("present", &s.present, "Whether a battery is in its place.")
 	f.OptText("health", &s.health, "Its health in the kernel's words: good, overheat, dead.")
 	f.OptText("technology", &s.technology, "What it is made of, in the kernel's words: li-ion.")
+	s.limits.Fields(f)
 }
 
-// settle keeps to what is declared.
+// settle keeps to what is declared. The kernel's kinds of USB, as usb_pd, are one.
 func (s *state) settle() {
-	kind := known(s.kind, kinds)
-	if kind.Value == kinds[0] && s.kind != "" && s.kind != kinds[0] {
-		kind.Value = "other"
+	kind := known(s.kind, kinds).Value
+	switch {
+	case strings.HasPrefix(s.kind, "usb"):
+		kind = "usb"
+	case kind == kinds[0] && s.kind != "" && s.kind != kinds[0]:
+		kind = "other"
 	}
-	s.kind = kind.Value
+	s.kind = kind
 	if s.capacity.Value < 0 || s.capacity.Value > 100 {
 		s.capacity = hal.Opt[int64]{}
 	}
@@ -135,70 +153,4 @@ func (s *Supply) startWatch(_ *hal.None, w *hal.Watcher[event]) (stop func(), er
 		e.settle()
 		w.Emit(e)
 	})
-}
-
-type limits struct{ start, end hal.Opt[int64] }
-
-func (p *limits) Fields(f *hal.Fields) {
-	f.OptIntIn("startPercent", &p.start, 0, 100, hal.Percent, "Below which charge it begins to be charged.")
-	f.OptIntIn("endPercent", &p.end, 0, 100, hal.Percent, "At which charge that ends.")
-}
-
-func (s *Supply) setLimits(in *limits, _ *hal.None) error {
-	if !in.start.Set && !in.end.Set {
-		return &hal.InvalidParameter{Parameter: "startPercent", What: "give startPercent, endPercent or both"}
-	}
-	if in.start.Set && s.start == nil || in.end.Set && s.end == nil {
-		return &hal.NotSupported{Feature: "charge_limits"}
-	}
-	return hal.Refuse(class, s.id, s.guard.Do(func() error { return s.limit(in) }))
-}
-
-// limit writes the end first where it goes up, and last where it goes down.
-func (s *Supply) limit(in *limits) error {
-	start, end, err := s.limitsNow(in)
-	if err != nil {
-		return err
-	}
-	if in.start.Set && s.end != nil && in.start.Value >= end {
-		return &hal.OutOfRange{Parameter: "startPercent", Maximum: max(0, end-1)}
-	}
-	if in.end.Set && s.start != nil && in.end.Value <= start {
-		return &hal.OutOfRange{Parameter: "endPercent", Minimum: min(100, start+1), Maximum: 100}
-	}
-	steps := []func() error{writer(s.end, in.end), writer(s.start, in.start)}
-	if s.end != nil && in.end.Set {
-		if before, err := s.end.ReadInt(); err != nil {
-			return err
-		} else if in.end.Value < before {
-			steps[0], steps[1] = steps[1], steps[0]
-		}
-	}
-	if err := steps[0](); err != nil {
-		return err
-	}
-	return steps[1]()
-}
-
-// limitsNow gives what the limits will be.
-func (s *Supply) limitsNow(in *limits) (start, end int64, err error) {
-	start, end = in.start.Value, in.end.Value
-	if !in.start.Set && s.start != nil {
-		if start, err = s.start.ReadInt(); err != nil {
-			return 0, 0, err
-		}
-	}
-	if !in.end.Set && s.end != nil {
-		end, err = s.end.ReadInt()
-	}
-	return start, end, err
-}
-
-func writer(a *sysfs.Attribute, v hal.Opt[int64]) func() error {
-	return func() error {
-		if !v.Set {
-			return nil
-		}
-		return a.WriteInt(v.Value)
-	}
 }

@@ -141,14 +141,6 @@ func TestDeclaration(t *testing.T) {
 	}
 }
 
-func rescan(b *simtest.Bench) {
-	b.Helper()
-	if b.Class.Rescan() {
-		b.Errorf("it wants to look again: %s", b.Log.String())
-	}
-	b.Loop.Turn()
-}
-
 func gone(id string) string { return `DeviceGone{"class":"Fan","device":"` + id + `"}` }
 
 // TestPlug: a fan that comes has the name and the initial speed of board.toml, and one that goes and comes between two looks is another one.
@@ -157,20 +149,20 @@ func TestPlug(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false, declare("case", `{"hwmon":"gpio_fan","initial":300}`))
 	b.Expect("Get", `{"fan":"case"}`, `NoSuchDevice{"class":"Fan","device":"case"}`)
 	name := k.AddFan(sim.Fan{Driver: sim.FanOnGPIO, Speed: 4500})
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"fan":"case"}`, `{"permille":333,"mode":"manual","rpm":1500}`)
 	b.Expect("Set", `{"fan":"case","permille":1000}`, `{}`)
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"fan":"case"}`, `{"permille":1000,"mode":"manual","rpm":4500}`)
 	k.Unplug(name)
 	k.Plug(name)
 	for call, in := range map[string]string{"Get": ``, "Set": `,"permille":1`, "SetMode": `,"mode":"manual"`} {
 		b.Expect(call, `{"fan":"case"`+in+`}`, gone("case"))
 	}
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"fan":"case"}`, `{"permille":333,"mode":"manual","rpm":1500}`)
 	k.Unplug(name)
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"fan":"case"}`, gone("case"))
 	if got := b.IDs(); got != "" || k.Opened() != 0 {
 		t.Errorf("%q and %d descriptors are left", got, k.Opened())
@@ -184,7 +176,7 @@ func TestNamesStay(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false)
 	k.AddFan(sim.Fan{Name: "x", Under: "platform/two=platform"})
 	for _, want := range []string{"x/pwm1 x@two/pwm1", "x@two/pwm1"} {
-		rescan(b)
+		b.Rescan()
 		if got := b.IDs(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -194,7 +186,7 @@ func TestNamesStay(t *testing.T) {
 	}
 	b.Expect("Get", `{"fan":"x/pwm1"}`, gone("x/pwm1"))
 	k.Plug(first)
-	rescan(b)
+	b.Rescan()
 	if got, want := b.IDs(), "x@one/pwm1 x@two/pwm1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -229,7 +221,7 @@ func TestBrokenDevice(t *testing.T) {
 		t.Errorf("it is said %d times, want once: %s", n, b.Log.String())
 	}
 	k.suffix = ""
-	rescan(b)
+	b.Rescan()
 	if got, want := b.IDs(), "Fan aspeed_pwm_tacho/pwm1 gpio_fan/pwm1 nct6775/pwm1 nct6775/pwm2 pwmfan/pwm1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

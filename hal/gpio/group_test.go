@@ -220,10 +220,10 @@ func TestGroupIsPlugged(t *testing.T) {
 			b.Expect("Set", `{"line":"a","value":1}`, `{}`)
 			k.Unplug(name)
 			b.Expect("Set", `{"line":"a","value":1}`, gone("a"))
-			rescan(b)
+			b.Rescan()
 			b.Expect("Set", `{"line":"b","value":1}`, gone("b"))
 			k.Plug(name)
-			rescan(b)
+			b.Rescan()
 			b.Expect("GetMany", `{"lines":["a","b"]}`, `{"values":{"a":0,"b":1}}`)
 			if consumer, output := k.Consumer(chip + "/1"); consumer != "halberd" || !output || k.Opened() != held {
 				t.Errorf("the line is with %q, output %v, %d descriptors; want halberd, true, %d", consumer, output, k.Opened(), held)
@@ -237,7 +237,7 @@ func TestGroupWithoutALine(t *testing.T) {
 	k := sim.New(sim.Options{Bare: true})
 	b := simtest.Open(t, Driver(), k, true, valves("near")...)
 	k.AddChip(sim.Chip{Label: "near", Lines: []sim.Line{{Name: "A", Output: true, Level: 1}}})
-	rescan(b)
+	b.Rescan()
 	if !strings.Contains(b.Log.String(), "not all of its lines are there") {
 		t.Errorf("the log does not say it: %s", b.Log.String())
 	}
@@ -259,7 +259,7 @@ func TestGroupWithABusyWorker(t *testing.T) {
 		t.Error("it does not want to look again")
 	}
 	b.Loop.Full = false
-	rescan(b)
+	b.Rescan()
 	b.Loop.Advance(time.Second)
 	if held, _ := k.Consumer("far/0"); held != "halberd" {
 		t.Errorf("the line is with %q, want halberd", held)

@@ -14,22 +14,6 @@ func usb(under string) sim.Chip {
 	return sim.Chip{Label: "usb-relays", Under: "platform/" + under + "=platform", Lines: []sim.Line{{}, {Name: "RELAY"}, {Name: "SPARE"}}}
 }
 
-// rescan lets the class look, which must not want to look again.
-func rescan(b *simtest.Bench) {
-	b.Helper()
-	if b.Class.Rescan() {
-		b.Errorf("it wants to look again: %s", b.Log.String())
-	}
-	b.Loop.Turn()
-}
-
-func expectIDs(b *simtest.Bench, want string) {
-	b.Helper()
-	if got := b.IDs(); got != want {
-		b.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
 func gone(id string) string { return `DeviceGone{"class":"Gpio","device":"` + id + `"}` }
 
 // TestPlugIn: a chip that comes has the names, directions and initial values of board.toml, also at a restart of the daemon, since the hardware starts.
@@ -41,28 +25,28 @@ func TestPlugIn(t *testing.T) {
 		b.Expect("Set", `{"line":"relay","value":1}`, `NoSuchDevice{"class":"Gpio","device":"relay"}`)
 		before := b.IDs()
 		name := k.AddChip(usb(under))
-		rescan(b)
+		b.Rescan()
 		b.Expect("Get", `{"line":"relay"}`, `{"value":1}`)
 		b.Expect("Get", `{"line":"SPARE"}`, `{"value":0}`)
 		if held, output := k.Consumer("RELAY"); held != "halberd" || !output || k.Value("RELAY") != 1 {
 			t.Errorf("the relay is with %q, output %v, level %d; want halberd, true, 1", held, output, k.Value("RELAY"))
 		}
 		b.Expect("Set", `{"line":"relay","value":0}`, `{}`)
-		rescan(b)
+		b.Rescan()
 		if k.Value("RELAY") != 0 {
 			t.Error("another look sets the initial value again")
 		}
 		k.Unplug(name)
 		b.Expect("Set", `{"line":"relay","value":1}`, gone("relay"))
-		rescan(b)
-		expectIDs(b, before)
+		b.Rescan()
+		b.ExpectIDs(before)
 		for _, id := range []string{"relay", "input", "SPARE"} {
 			b.Expect("Get", `{"line":"`+id+`"}`, gone(id))
 			b.Expect("GetMany", `{"lines":["BUTTON","`+id+`"]}`, gone(id))
 		}
 		b.Expect("Get", `{"line":"usb-relays/0"}`, `NoSuchDevice{"class":"Gpio","device":"usb-relays/0"}`)
 		k.Plug(name)
-		rescan(b)
+		b.Rescan()
 		b.Expect("Get", `{"line":"relay"}`, `{"value":1}`)
 	}
 }
@@ -78,9 +62,9 @@ func TestPlugLeavesOthersAlone(t *testing.T) {
 	held := k.Opened()
 	for range 3 {
 		name := k.AddChip(usb("usb"))
-		rescan(b)
+		b.Rescan()
 		k.Unplug(name)
-		rescan(b)
+		b.Rescan()
 	}
 	if k.Changes("PUMP") != 1 || k.Changes("FAR_OUT") != 1 || k.Opened() != held || w.Failed != nil {
 		t.Errorf("%d and %d edges, %d descriptors, watch %v; want 1, 1, %d", k.Changes("PUMP"), k.Changes("FAR_OUT"), k.Opened(), w.Failed, held)
@@ -101,8 +85,8 @@ func TestReplaced(t *testing.T) {
 		k.Unplug(c.chip)
 		k.Plug(c.chip)
 		b.Expect("Set", `{"line":"`+c.out+`","value":1}`, gone(c.out))
-		rescan(b)
-		expectIDs(b, before)
+		b.Rescan()
+		b.ExpectIDs(before)
 		if w.Failed == nil || simtest.Text(w.Failed) != gone(c.out) {
 			t.Errorf("%s: the watch ended with %v", c.chip, w.Failed)
 		}
@@ -125,30 +109,30 @@ func TestNamesStay(t *testing.T) {
 	k := sim.New(sim.Options{Bare: true})
 	first := k.AddChip(usb("a"))
 	b := simtest.Open(t, Driver(), k, false)
-	expectIDs(b, "RELAY SPARE usb-relays/0")
+	b.ExpectIDs("RELAY SPARE usb-relays/0")
 
 	second := k.AddChip(usb("b"))
-	rescan(b)
-	expectIDs(b, "RELAY SPARE usb-relays/0 usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
+	b.Rescan()
+	b.ExpectIDs("RELAY SPARE usb-relays/0 usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
 	k.Pull(first+"/1", 1)
 	b.Expect("GetMany", `{"lines":["RELAY","usb-relays@b/1"]}`, `{"values":{"RELAY":1,"usb-relays@b/1":0}}`)
 
 	k.Unplug(first)
-	rescan(b)
-	expectIDs(b, "usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
+	b.Rescan()
+	b.ExpectIDs("usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
 	b.Expect("Get", `{"line":"RELAY"}`, gone("RELAY"))
 
 	k.Plug(first)
-	rescan(b)
-	expectIDs(b, "usb-relays@a/0 usb-relays@a/1 usb-relays@a/2 usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
+	b.Rescan()
+	b.ExpectIDs("usb-relays@a/0 usb-relays@a/1 usb-relays@a/2 usb-relays@b/0 usb-relays@b/1 usb-relays@b/2")
 	b.Expect("Get", `{"line":"RELAY"}`, gone("RELAY"))
 
 	k.Unplug(first)
 	k.Unplug(second)
-	rescan(b)
+	b.Rescan()
 	k.Plug(second)
-	rescan(b)
-	expectIDs(b, "RELAY SPARE usb-relays/0")
+	b.Rescan()
+	b.ExpectIDs("RELAY SPARE usb-relays/0")
 	b.Expect("Get", `{"line":"RELAY"}`, `{"value":0}`)
 	b.Expect("Get", `{"line":"usb-relays@b/1"}`, gone("usb-relays@b/1"))
 }
@@ -161,8 +145,8 @@ func TestPlugMakesBoardAmbiguous(t *testing.T) {
 	b.Expect("Set", `{"line":"relay","value":1}`, `{}`)
 	second := k.AddChip(usb("b"))
 	for range 3 {
-		rescan(b)
-		expectIDs(b, "SPARE relay usb-relays/0 usb-relays@b/0 usb-relays@b/2")
+		b.Rescan()
+		b.ExpectIDs("SPARE relay usb-relays/0 usb-relays@b/0 usb-relays@b/2")
 	}
 	if n := strings.Count(b.Log.String(), "name its path in /sys"); n != 1 {
 		t.Errorf("it is said %d times, want once: %s", n, b.Log.String())
@@ -171,8 +155,8 @@ func TestPlugMakesBoardAmbiguous(t *testing.T) {
 		t.Errorf("the other line is with %q, the first one made %d edges; want nobody, 1", held, k.Changes(first+"/1"))
 	}
 	k.Unplug(first)
-	rescan(b)
-	expectIDs(b, "relay usb-relays@b/0 usb-relays@b/2")
+	b.Rescan()
+	b.ExpectIDs("relay usb-relays@b/0 usb-relays@b/2")
 	if held, _ := k.Consumer(second + "/1"); held != "halberd" || k.Value(second+"/1") != 1 {
 		t.Errorf("the line that is left is with %q at %d, want halberd, 1", held, k.Value(second+"/1"))
 	}
@@ -194,8 +178,8 @@ func TestPlugContradictsBoard(t *testing.T) {
 		k := sim.New(sim.Options{Bare: true})
 		b := simtest.Open(t, Driver(), k, false, c.entries...)
 		k.AddChip(usb("a"))
-		rescan(b)
-		expectIDs(b, c.ids)
+		b.Rescan()
+		b.ExpectIDs(c.ids)
 		if !strings.Contains(b.Log.String(), c.log) {
 			t.Errorf("%s: the log does not say %q: %s", c.name, c.log, b.Log.String())
 		}
@@ -213,7 +197,7 @@ func TestPlugWithABusyWorker(t *testing.T) {
 		t.Error("it does not want to look again, or waited for the bus")
 	}
 	b.Loop.Full = false
-	rescan(b)
+	b.Rescan()
 	if k.Value("FAR_OUT") != 1 {
 		t.Error("the initial value is not set")
 	}

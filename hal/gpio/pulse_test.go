@@ -196,7 +196,7 @@ func TestUnplugEndsPulse(t *testing.T) {
 		b := simtest.Open(t, Driver(), k, true, valves(chip)...)
 		p := begin(b, `{"line":"a","value":1,"durationUSec":1000000}`)
 		k.Unplug(map[string]string{"near": "gpiochip0", "far": "gpiochip1"}[chip])
-		rescan(b)
+		b.Rescan()
 		p.expect("unplugged", gone("a"))
 		if n := b.Loop.Timers(); n != 0 {
 			t.Errorf("%d timers are left", n)

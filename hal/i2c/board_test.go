@@ -92,33 +92,18 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-func rescan(b *simtest.Bench) {
-	b.Helper()
-	if b.Class.Rescan() {
-		b.Errorf("it wants to look again: %s", b.Log.String())
-	}
-	b.Loop.Turn()
-}
-
-func expectIDs(b *simtest.Bench, want string) {
-	b.Helper()
-	if got := b.IDs(); got != want {
-		b.Errorf("got %s, want %s", got, want)
-	}
-}
-
 // TestPlug: chips come and go with their bus, whatever number it gets, and another adapter of the same number is another one.
 func TestPlug(t *testing.T) {
 	k := sim.New(sim.Options{Bare: true})
 	k.AddI2C(sim.I2C{Name: "soc"})
 	b := simtest.Open(t, Driver(), k, false, simtest.Entry{Table: "i2c-bus", ID: "stick", Keys: `{"adapter":"usb stick"}`},
 		simtest.Entry{Table: "i2c", ID: "memory", Keys: `{"bus":"stick","address":80,"registers":"0-0xff"}`})
-	expectIDs(b, "i2c-0")
+	b.ExpectIDs("i2c-0")
 	read, gone := `{"device":"memory","register":0,"length":1}`, `DeviceGone{"class":"I2c","device":"memory"}`
 	b.Expect("Read", read, `NoSuchDevice{"class":"I2c","device":"memory"}`)
 	k.AddI2C(sim.I2C{Name: "usb stick", Chips: []sim.I2CChip{{Address: 0x50, Kind: "24c02"}}})
-	rescan(b)
-	expectIDs(b, "i2c-0 memory stick")
+	b.Rescan()
+	b.ExpectIDs("i2c-0 memory stick")
 	b.Expect("Read", read, data(0xff))
 
 	k.Unplug("i2c-1")
@@ -126,12 +111,12 @@ func TestPlug(t *testing.T) {
 	k.AddI2C(sim.I2C{Name: "another", Number: 1, Chips: []sim.I2CChip{{Address: 0x50, Kind: "24c02"}}})
 	b.Expect("Read", read, gone)
 	b.Expect("Probe", `{"bus":"stick","address":80}`, `DeviceGone{"class":"I2c","device":"stick"}`)
-	rescan(b)
-	expectIDs(b, "i2c-0 i2c-1")
+	b.Rescan()
+	b.ExpectIDs("i2c-0 i2c-1")
 	b.Expect("Read", read, gone)
 	k.Plug("i2c-1")
-	rescan(b)
-	expectIDs(b, "i2c-0 i2c-1 memory stick")
+	b.Rescan()
+	b.ExpectIDs("i2c-0 i2c-1 memory stick")
 	b.Expect("Read", read, data(0xff))
 	if n := k.Opened(); n != 0 {
 		t.Errorf("%d descriptors are held, want none between calls", n)
@@ -184,7 +169,7 @@ func TestMultiplexedBoard(t *testing.T) {
 			t.Errorf("%s is on %s, want i2c-0", d.ID(), d.Bus())
 		}
 	}
-	expectIDs(b, "i2c-0 left right")
+	b.ExpectIDs("i2c-0 left right")
 	for _, c := range []struct {
 		bus     string
 		address int

@@ -8,21 +8,6 @@ import (
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
 
-func rescan(b *simtest.Bench) {
-	b.Helper()
-	if b.Class.Rescan() {
-		b.Errorf("it wants to look again: %s", b.Log.String())
-	}
-	b.Loop.Turn()
-}
-
-func expectIDs(b *simtest.Bench, want string) {
-	b.Helper()
-	if got := b.IDs(); got != want {
-		b.Errorf("got %s, want %s", got, want)
-	}
-}
-
 // TestPlug: a light that comes has the name and the initial value of board.toml, and one that goes and comes between two looks is another one.
 func TestPlug(t *testing.T) {
 	for _, under := range []string{sim.OnPlatform, sim.OnI2C} {
@@ -31,13 +16,13 @@ func TestPlug(t *testing.T) {
 		b.Expect("Get", `{"led":"usb"}`, `NoSuchDevice{"class":"Led","device":"usb"}`)
 		k.AddLED(sim.LED{Name: "usb:red", Max: 10, Under: under})
 		k.AddLED(sim.LED{Name: "usb:green", Max: 10, Under: under})
-		rescan(b)
-		expectIDs(b, "usb usb:green")
+		b.Rescan()
+		b.ExpectIDs("usb usb:green")
 		if got := read(t, k, "/sys/class/leds/usb:red/brightness"); got != "7" {
 			t.Errorf("brightness: got %s, want 7", got)
 		}
 		b.Expect("Set", `{"led":"usb","brightness":3}`, `{}`)
-		rescan(b)
+		b.Rescan()
 		if got := read(t, k, "/sys/class/leds/usb:red/brightness"); got != "3" {
 			t.Errorf("another look: brightness %s, want 3", got)
 		}
@@ -50,7 +35,7 @@ func TestPlug(t *testing.T) {
 			in := map[string]string{"Set": `"brightness":1`, "Blink": `"onMSec":1,"offMSec":1`, "SetTrigger": `"trigger":"heartbeat"`}[call]
 			b.Expect(call, `{"led":"usb",`+in+`}`, gone)
 		}
-		rescan(b)
+		b.Rescan()
 		if w.Failed == nil || simtest.Text(w.Failed) != gone || k.Opened() != held || b.Loop.Timers() != 0 {
 			t.Errorf("the watch ended with %v; %d descriptors, %d timers, want %d, 0", w.Failed, k.Opened(), b.Loop.Timers(), held)
 		}
@@ -59,8 +44,8 @@ func TestPlug(t *testing.T) {
 		}
 		b.Expect("Set", `{"led":"usb","brightness":2}`, `{}`)
 		k.Unplug("usb:red")
-		rescan(b)
-		expectIDs(b, "usb:green")
+		b.Rescan()
+		b.ExpectIDs("usb:green")
 		b.Expect("Get", `{"led":"usb"}`, gone)
 	}
 }
@@ -74,8 +59,8 @@ func TestPlugContradictsBoard(t *testing.T) {
 	k.AddLED(sim.LED{Name: "usb:green", Max: 10})
 	held := k.Opened()
 	for range 3 {
-		rescan(b)
-		expectIDs(b, "")
+		b.Rescan()
+		b.ExpectIDs("")
 	}
 	for _, want := range []string{"70 is more than the light's greatest brightness, 10", "board.toml gives its name to another one"} {
 		if n := strings.Count(b.Log.String(), want); n != 1 {

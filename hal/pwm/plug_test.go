@@ -10,28 +10,20 @@ import (
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
 
-func rescan(b *simtest.Bench) {
-	b.Helper()
-	if b.Class.Rescan() {
-		b.Errorf("it wants to look again: %s", b.Log.String())
-	}
-	b.Loop.Turn()
-}
-
 // TestPlug: a chip that comes has its channels named, exported and set as board.toml says; one that went and came between two looks is another one.
 func TestPlug(t *testing.T) {
 	k := sim.New(sim.Options{Bare: true})
 	b := simtest.Open(t, Driver(), k, false, simtest.Entry{Table: "pwm", ID: "usb", Keys: `{"chip":"1-0040","channel":1,"period-nsec":100,"initial":30,"safe":0}`})
 	b.Expect("Get", `{"channel":"usb"}`, `NoSuchDevice{"class":"Pwm","device":"usb"}`)
 	name := k.AddPWMChip(sim.PWMChip{Under: "platform/soc.i2c=platform/i2c-1=i2c/1-0040=i2c", Channels: 2})
-	rescan(b)
+	b.Rescan()
 	if got := b.IDs(); got != "1-0040/0 usb" {
 		t.Errorf("got %s, want 1-0040/0 usb", got)
 	}
 	b.Expect("Get", `{"channel":"usb"}`, `{"periodNSec":100,"dutyNSec":30,"polarity":"normal","enabled":true}`)
 	b.Expect("Set", `{"channel":"usb","dutyNSec":60}`, `{}`)
 	b.Expect("Set", `{"channel":"1-0040/0","periodNSec":9}`, `{}`)
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"channel":"usb"}`, `{"periodNSec":100,"dutyNSec":60,"polarity":"normal","enabled":true}`)
 	k.Unplug(name)
 	k.Plug(name)
@@ -40,14 +32,14 @@ func TestPlug(t *testing.T) {
 			b.Expect("Set", `{"channel":"`+id+`","periodNSec":500}`, `DeviceGone{"class":"Pwm","device":"`+id+`"}`)
 		}
 	}
-	rescan(b)
+	b.Rescan()
 	b.Expect("Get", `{"channel":"usb"}`, `{"periodNSec":100,"dutyNSec":30,"polarity":"normal","enabled":true}`)
 	b.Expect("Get", `{"channel":"1-0040/0"}`, `NotSupported{"feature":"export"}`)
 	k.Unplug(name)
 	for range 2 {
 		b.Expect("Get", `{"channel":"usb"}`, `DeviceGone{"class":"Pwm","device":"usb"}`)
 		b.Expect("Get", `{"channel":"1-0040/0"}`, `DeviceGone{"class":"Pwm","device":"1-0040/0"}`)
-		rescan(b)
+		b.Rescan()
 	}
 	if got := b.IDs(); got != "" || k.Opened() != 0 {
 		t.Errorf("%q and %d descriptors are left", got, k.Opened())
@@ -59,13 +51,13 @@ func TestSameParents(t *testing.T) {
 	k := bench()
 	b := simtest.Open(t, Driver(), k, false)
 	k.AddPWMChip(sim.PWMChip{Under: "platform/soc.pwm=platform", Channels: 4})
-	rescan(b)
+	b.Rescan()
 	const before = "1-0040/0 1-0040/1 1-0040/2 1-0040/3 soc.pwm/0 soc.pwm/1 soc.pwm/2"
 	if got := b.IDs(); got != before || !strings.Contains(b.Log.String(), `name=soc.pwm place="/sys/class/pwm/pwmchip2 0"`) {
 		t.Errorf("got  %s\nwant %s, log: %s", got, before, b.Log.String())
 	}
 	k.Unplug("pwmchip0")
-	rescan(b)
+	b.Rescan()
 	const left = "1-0040/0 1-0040/1 1-0040/2 1-0040/3 soc.pwm/0 soc.pwm/1 soc.pwm/2 soc.pwm/3"
 	if got := b.IDs(); got != left {
 		t.Errorf("got  %s\nwant %s", got, left)
@@ -101,7 +93,7 @@ func TestBrokenChip(t *testing.T) {
 		t.Errorf("it is said %d times, want once", n)
 	}
 	k.suffix = ""
-	rescan(b)
+	b.Rescan()
 	if n := b.Class.Devices.Len(); n != 7 {
 		t.Errorf("got %d channels, want 7", n)
 	}

@@ -69,15 +69,14 @@ func (f *found) matches(kind, device, channel string) bool {
 
 // Open finds the sensors of all kinds.
 func Open(env *hal.Env) (*hal.Class, error) {
-	b := &board{env: env, sensors: hal.NewSet[*Sensor](class, "sensor"), report: hal.NewReporter(env.Log), reserved: hal.Declared(env.Entries)}
-	if err := b.open(); err != nil {
-		b.close()
+	r := newRoster(env)
+	if err := r.Begin(); err != nil {
 		return nil, err
 	}
 	return &hal.Class{
 		Name: class, Doc: "What the board measures: temperatures, voltages, currents, speeds and more.",
-		Methods: methods(b.sensors), Devices: b.sensors, Close: b.close,
-		Subsystems: []string{"hwmon", "thermal", "iio"}, Rescan: b.rescan,
+		Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
+		Subsystems: []string{"hwmon", "thermal", "iio"}, Rescan: r.Rescan,
 	}, nil
 }
 

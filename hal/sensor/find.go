@@ -32,11 +32,7 @@ var sources = []source{
 }
 
 // find finds the channels of one device.
-func (src *source) find(k hal.Kernel, path string) (*device, error) {
-	inode, err := k.Inode(path)
-	if err != nil {
-		return nil, err
-	}
+func (src *source) find(k hal.Kernel, path string) ([]*found, error) {
 	dir, err := sysfs.Resolve(k, path)
 	if err != nil {
 		return nil, err
@@ -49,9 +45,9 @@ func (src *source) find(k hal.Kernel, path string) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{path: path, inode: inode, channels: src.channels(files)}
+	channels := src.channels(files)
 	bus, parent := sysfs.Bus(k, dir), parent(k, dir)
-	for _, c := range d.channels {
+	for _, c := range channels {
 		c.kind, c.device, c.dir, c.bus, c.parent = src.kind, name, dir, bus, parent
 		if label := src.files + c.channel + "_label"; slices.Contains(files, label) {
 			if c.label, err = sysfs.Read(k, dir+"/"+label); err != nil {
@@ -59,7 +55,7 @@ func (src *source) find(k hal.Kernel, path string) (*device, error) {
 			}
 		}
 	}
-	return d, nil
+	return channels, nil
 }
 
 // parent names the device that a class entry belongs to; the entry itself where it has none.
@@ -180,7 +176,7 @@ func nameAll(all []*found) map[*found]string {
 	}
 	names := map[*found]string{}
 	for i, f := range all {
-		names[f] = hal.EscapeID(f.spellings()[level[i]])
+		names[f] = f.spellings()[level[i]]
 	}
 	return names
 }

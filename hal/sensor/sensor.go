@@ -9,6 +9,7 @@
 package sensor
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -80,15 +81,19 @@ func open(env *hal.Env, id string, f *found) (*Sensor, error) {
 	return &Sensor{id: id, env: env, found: f, scale: decimal{1, 0}, raw: raw}, nil
 }
 
-// unplug lets go of a sensor that is gone, and tells its watchers.
-func (s *Sensor) unplug() {
+// Start has nothing to do: a sensor has no output.
+func (s *Sensor) Start(bool) {}
+
+// Unplug lets go of a sensor that is gone, and tells its watchers.
+func (s *Sensor) Unplug() {
 	for w := range s.watched.running {
 		w.fail(hal.GoneDevice(class, s.id))
 	}
-	s.close()
+	s.Close()
 }
 
-func (s *Sensor) close() {
+// Close lets go of the sensor.
+func (s *Sensor) Close() {
 	s.ended = true
 	for w := range s.watched.running {
 		w.end()
@@ -145,7 +150,7 @@ func (s *Sensor) openLimits() error {
 	}{
 		{"_min", func(a *sysfs.Attribute) { l.minimum = a }},
 		{"_max", func(a *sysfs.Attribute) { l.maximum = a }},
-		{"_alarm", l.alarm}, {"_min_alarm", l.alarm}, {"_max_alarm", l.alarm}, {"_crit_alarm", l.alarm},
+		{"_alarm", l.alarm}, {"_min_alarm", l.alarm}, {"_max_alarm", l.alarm}, {"_lcrit_alarm", l.alarm}, {"_crit_alarm", l.alarm}, {"_emergency_alarm", l.alarm},
 	} {
 		opened, err := sysfs.Open(s.env.Kernel, s.dir+"/"+s.channel+a.suffix, unix.O_RDONLY)
 		if err == nil {
@@ -172,12 +177,15 @@ func (l *limits) close() {
 	}
 }
 
-// optional reads an attribute that may not be there.
+// optional reads an attribute that may not be there, or of which the driver knows nothing at the moment.
 func (s *Sensor) optional(a *sysfs.Attribute) (out hal.Opt[int64], err error) {
 	if a == nil {
 		return out, nil
 	}
 	text, err := a.ReadText()
+	if unknown(err) {
+		return out, nil
+	}
 	if err == nil {
 		out.Set = true
 		out.Value, err = s.convert(text)
@@ -189,10 +197,16 @@ func (s *Sensor) optional(a *sysfs.Attribute) (out hal.Opt[int64], err error) {
 func (l *limits) alarmed() (out hal.Opt[bool], err error) {
 	for _, a := range l.alarms {
 		n, err := a.ReadInt()
-		if err != nil {
+		switch {
+		case unknown(err):
+			continue
+		case err != nil:
 			return out, err
 		}
 		out = hal.Some(out.Value || n != 0)
 	}
 	return out, nil
 }
+
+// unknown reports whether a driver has no value for one of its attributes at the moment.
+func unknown(err error) bool { return errors.Is(err, unix.ENODATA) }

@@ -143,7 +143,7 @@ func TestBoardErrors(t *testing.T) {
 func TestMissingSensorIsLeftOut(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), false, declare("x", `{"hwmon":"gone","input":"temp1"}`))
 	b.Expect("Get", `{"sensor":"x"}`, `NoSuchDevice{"class":"Sensor","device":"x"}`)
-	if !strings.Contains(b.Log.String(), "sensor=x") {
+	if !strings.Contains(b.Log.String(), "device=x") {
 		t.Errorf("the log does not name it: %s", b.Log.String())
 	}
 }
@@ -188,6 +188,34 @@ func TestReadingsThatFail(t *testing.T) {
 			k.SetAttribute(c.device, c.attribute, c.text)
 		}
 		b.Expect("Get", `{"sensor":"`+c.id+`"}`, c.want)
+	}
+}
+
+// TestLimits: what a channel's driver has beside its value, and what of that it does not know at the moment.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		attributes attributes
+		unknown    string
+	}{
+		{"none", `{"value":40,"unit":"milli_celsius"}`, attributes{}, ""},
+		{"both", `{"value":40,"unit":"milli_celsius","minimum":-5,"maximum":80}`, attributes{"temp1_min": "-5", "temp1_max": "80"}, ""},
+		{"one that is unknown", `{"value":40,"unit":"milli_celsius","maximum":80}`, attributes{"temp1_min": "-5", "temp1_max": "80"}, "temp1_min"},
+		{"an alarm that is off", `{"value":40,"unit":"milli_celsius","alarm":false}`, attributes{"temp1_alarm": "0"}, ""},
+		{"one of several alarms", `{"value":40,"unit":"milli_celsius","alarm":true}`, attributes{"temp1_min_alarm": "0", "temp1_lcrit_alarm": "1", "temp1_max_alarm": "0"}, ""},
+		{"the last alarm", `{"value":40,"unit":"milli_celsius","alarm":true}`, attributes{"temp1_crit_alarm": "0", "temp1_emergency_alarm": "1"}, ""},
+		{"an alarm that is unknown", `{"value":40,"unit":"milli_celsius"}`, attributes{"temp1_alarm": "1"}, "temp1_alarm"},
+		{"an alarm of another channel", `{"value":40,"unit":"milli_celsius"}`, attributes{"temp2_alarm": "1"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := sim.New(sim.Options{Bare: true})
+			c.attributes["name"], c.attributes["temp1_input"] = "chip", "40"
+			k.AddHwmon(sim.Sensor{Attributes: c.attributes})
+			if c.unknown != "" {
+				k.FailAttribute("hwmon0", c.unknown, unix.ENODATA)
+			}
+			simtest.Open(t, Driver(), k, false).Expect("Get", `{"sensor":"chip/temp1"}`, c.want)
+		})
 	}
 }
 

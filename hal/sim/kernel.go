@@ -12,31 +12,29 @@ import (
 
 // Kernel is a simulated kernel with its devices. It implements hal.Kernel. All its methods may be called by several goroutines.
 type Kernel struct {
-	mu         sync.Mutex
-	root       *node
-	files      map[int]*handle
-	devices    map[string]*device          // by their names in /sys
-	taken      map[string]*device          // what Unplug took away, for Plug
-	chips      []*chip                     // those that are gone too, first
-	supplies   map[string]*supply          // by name
-	processors map[string]*processor       // by their names in /sys
-	ports      map[string]*port            // by name
-	watchdogs  map[string]*watchdog        // by their names in /sys, those that are gone too
-	inputs     map[string]*evdev           // by their nodes
-	leds       map[string]*led             // by name
-	rtcs       map[string]*rtc             // as well
-	adapters   []*adapter                  // those that are gone too, first
-	spidevs    map[string]*spidev          // by name, those that are gone too
-	bufsiz     int                         // of spidev
-	buses      buses                       // that hang or fail
-	values     map[string]map[string]value // what sensors read, by device and attribute
-	clock      func() time.Duration        // what has passed since the board was made
-	inodes     uint64                      // the last one given to a node
-	seqnum     uint64                      // of the last uevent
-	lends      bool
-	asked      []hal.PowerRequest // of the machine
-	radios     radios
-	latency    latency
+	mu        sync.Mutex
+	root      *node
+	files     map[int]*handle
+	devices   map[string]*device          // by their names in /sys
+	taken     map[string]*device          // what Unplug took away, for Plug
+	chips     []*chip                     // those that are gone too, first
+	ports     map[string]*port            // by name
+	watchdogs map[string]*watchdog        // by their names in /sys, those that are gone too
+	inputs    map[string]*evdev           // by their nodes
+	leds      map[string]*led             // by name
+	rtcs      map[string]*rtc             // as well
+	adapters  []*adapter                  // those that are gone too, first
+	spidevs   map[string]*spidev          // by name, those that are gone too
+	bufsiz    int                         // of spidev
+	buses     buses                       // that hang or fail
+	values    map[string]map[string]value // what sensors read, by device and attribute
+	clock     func() time.Duration        // what has passed since the board was made
+	inodes    uint64                      // the last one given to a node
+	seqnum    uint64                      // of the last uevent
+	lends     bool
+	asked     []hal.PowerRequest // of the machine
+	radios    radios
+	latency   latency
 }
 
 // Options say what a simulated board has.
@@ -53,15 +51,13 @@ func New(o Options) *Kernel {
 	k := &Kernel{
 		root: folder(), clock: stopped, lends: o.Lends,
 		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
-		supplies:   map[string]*supply{},
-		processors: map[string]*processor{},
-		ports:      map[string]*port{},
-		watchdogs:  map[string]*watchdog{},
-		rtcs:       map[string]*rtc{},
-		inputs:     map[string]*evdev{},
-		leds:       map[string]*led{},
-		spidevs:    map[string]*spidev{},
-		buses:      buses{hanging: map[string]bool{}, failing: map[string]error{}},
+		ports:     map[string]*port{},
+		watchdogs: map[string]*watchdog{},
+		rtcs:      map[string]*rtc{},
+		inputs:    map[string]*evdev{},
+		leds:      map[string]*led{},
+		spidevs:   map[string]*spidev{},
+		buses:     buses{hanging: map[string]bool{}, failing: map[string]error{}},
 	}
 	k.buses.resumed.L = &k.mu
 	for _, dir := range []string{"/dev", "/sys/devices", "/sys/class", "/sys/bus"} {

@@ -11,7 +11,7 @@ import (
 // It is a list of what is allowed, so that a bus that nobody thought of gets a worker.
 var quick = map[string]bool{
 	"platform": true, "amba": true, "pci": true, "pci_express": true, "soc": true,
-	"gpio": true, "hwmon": true, "iio": true, "leds": true, "power_supply": true, "rtc": true, "thermal": true, "watchdog": true,
+	"gpio": true, "hwmon": true, "iio": true, "leds": true, "rtc": true, "thermal": true, "watchdog": true,
 }
 
 // Bus names the bus whose worker has to run the calls of a device, given its resolved path below /sys/devices: the topmost ancestor (i2c-1, spi0, usb1,

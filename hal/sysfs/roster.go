@@ -16,13 +16,18 @@ type Place struct {
 	Part string
 	// Name is what the device is called unless board.toml names it. "" where only board.toml can name it.
 	Name string
+	// Title is what messages call it, where that is more than the path and the part.
+	Title string
 	// Err is why it cannot be told what is there: then it is left out, and worth another look.
 	Err error
 }
 
 // String names the place for messages.
 func (p Place) String() string {
-	if p.Part != "" {
+	switch {
+	case p.Title != "":
+		return p.Title
+	case p.Part != "":
 		return p.Path + " " + p.Part
 	}
 	return p.Path
@@ -48,6 +53,8 @@ type Roster[D Member] struct {
 	Places func() ([]Place, error)
 	// Means reports whether an entry of board.toml means what is at a place.
 	Means func(*hal.Entry, Place) bool
+	// Which says what is wrong with an entry that may mean several places, and how board.toml can tell them apart. nil where a class has no better words than "say which".
+	Which func(e *hal.Entry, all []Place) error
 	// Open opens what is at a place; e is what board.toml says of it, or nil. An *hal.EntryError says that it cannot be as board.toml wants it; after any other error it is worth another look.
 	Open func(id string, p Place, e *hal.Entry) (D, error)
 
@@ -100,16 +107,28 @@ func (r *Roster[D]) Close() {
 	}
 }
 
-// drop lets go of the devices that are gone. One that another one has taken the place of is gone too.
+// entry is an entry of a class or bus as it was when its devices were opened.
+type entry struct {
+	path  string
+	inode uint64
+}
+
+// drop lets go of the devices that are gone. One that another one has taken the place of is gone too. Those of one entry go together: it is looked at once for all of them.
 func (r *Roster[D]) drop() (doubt error) {
+	looked := map[entry]bool{}
 	r.members = slices.DeleteFunc(r.members, func(m member[D]) bool {
-		gone, err := Gone(r.Env.Kernel, m.place.Path, m.inode)
+		at := entry{m.place.Path, m.inode}
+		gone, known := looked[at]
+		if !known {
+			var err error
+			gone, err = Gone(r.Env.Kernel, m.place.Path, m.inode)
+			looked[at], doubt = gone, errors.Join(doubt, err)
+		}
 		if gone {
 			r.Env.Log.Info("a device is gone", "kind", r.Noun, "device", m.device.ID(), "place", m.place.String())
 			r.Set.Remove(m.device.ID())
 			m.device.Unplug()
 		}
-		doubt = errors.Join(doubt, err)
 		return gone
 	})
 	return doubt
@@ -161,6 +180,8 @@ func (r *Roster[D]) meant(e *hal.Entry, places []Place) (all []Place, err error)
 	switch {
 	case len(all) == 0:
 		r.report.Warn("a device of board.toml is not there", "kind", r.Noun, "device", e.ID, "where", e.Where)
+	case len(all) > 1 && r.Which != nil:
+		err = r.Which(e, all)
 	case len(all) > 1:
 		err = fmt.Errorf("it may be %s or %s: say which", all[0], all[1])
 	}

@@ -98,6 +98,7 @@ func TestBus(t *testing.T) {
 		"virtual/leds/mmc0": "class/leds", "virtual/thermal/thermal_zone3": "class/thermal", "virtual/thermal/thermal_zone3/hwmon1": "class/hwmon",
 		"virtual/unheard/of": "class/unheard", "virtual/watchdog/watchdog0": "class/watchdog", "amba/pl031/rtc/rtc0": "class/rtc",
 		"platform/soc/i2c@0/i2c-1/1-0048/rtc/rtc1": "class/rtc",
+		"platform/soc/ac":                          "bus/platform", "platform/soc/ac/power_supply/ac": "class/power_supply", "platform/soc/ac/power_supply/ac/hwmon2": "class/hwmon",
 	} {
 		links["/sys/devices/"+path+"/subsystem"] = "-> " + strings.Repeat("../", strings.Count(path, "/")+2) + subsystem
 	}
@@ -121,6 +122,7 @@ func TestBus(t *testing.T) {
 		"/sys/devices/virtual/watchdog/watchdog0":                "",
 		"/sys/devices/amba/pl031/rtc/rtc0":                       "",
 		"/sys/devices/platform/soc/i2c@0/i2c-1/1-0048/rtc/rtc1":  "i2c-1",
+		"/sys/devices/platform/soc/ac/power_supply/ac/hwmon2":    "ac",
 		"/sys/class/leds/front":                                  "front",
 	} {
 		if got := sysfs.Bus(k, path); got != want {

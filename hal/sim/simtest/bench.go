@@ -305,6 +305,23 @@ func (b *Bench) IDs() string {
 	return strings.Join(ids, " ")
 }
 
+// ExpectIDs compares what devices there are.
+func (b *Bench) ExpectIDs(want string) {
+	b.Helper()
+	if got := b.IDs(); got != want {
+		b.Errorf("devices:\n got %s\nwant %s", got, want)
+	}
+}
+
+// Rescan lets the class look what came and went, which must not want to look again.
+func (b *Bench) Rescan() {
+	b.Helper()
+	if b.Class.Rescan() {
+		b.Errorf("it wants to look again: %s", b.Log.String())
+	}
+	b.Loop.Turn()
+}
+
 // Watch is a running watch.
 type Watch struct {
 	b       *Bench

@@ -10,7 +10,7 @@ import (
 	"github.com/halberd-io/halberd/hal/kernel"
 )
 
-// Tree unpacks a /sys and gives the running kernel with that tree as its root. A line of the file is a link, "path -> target", or an attribute, "path = text". The trees are kept in
+// Tree unpacks a /sys and gives the running kernel with that tree as its root. A line of the file is a link, "path -> target", or an attribute, "path = text", where \n is a line feed within the text. The trees are kept in
 // one file each, since names in /sys have colons, which the files of a Go module may not have.
 func Tree(t *testing.T, file string) hal.Kernel {
 	t.Helper()
@@ -41,5 +41,5 @@ func unpack(root, line string) error {
 	if isLink {
 		return os.Symlink(target, path)
 	}
-	return os.WriteFile(path, []byte(text+"\n"), 0o644)
+	return os.WriteFile(path, []byte(strings.ReplaceAll(text, `\n`, "\n")+"\n"), 0o644)
 }
