@@ -5,7 +5,6 @@ package boottest
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -67,12 +66,12 @@ func TestRtcGet(t *testing.T) {
 	}
 }
 
-// TestRtcWake: the alarm of a real clock is set, comes, and the wake leaves the queue; on a PL031 its interrupt is seen.
+// TestRtcWake: the alarm of a real clock is set, and when its time comes the wake leaves the queue and the next one is set. The daemon is awake here, and often sets the next alarm before the
+// clock has interrupted for the first.
 func TestRtcWake(t *testing.T) {
 	clock := wakingClock(t)
 	folder := "/sys/class/rtc/" + clock
 	at := int64(number(t, folder+"/since_epoch")) + 20
-	before := alarmInterrupts(t)
 	must(t, 0, "rtc", "wake", "boot-test", fmt.Sprint(at*1_000_000))
 	must(t, 0, "rtc", "wake", "boot-test-later", fmt.Sprint((at+86_400)*1_000_000))
 	if got := read(t, folder+"/wakealarm"); got != "" && got != strconv.FormatInt(at, 10) {
@@ -85,9 +84,6 @@ func TestRtcWake(t *testing.T) {
 	if now := int64(number(t, folder+"/since_epoch")); now < at {
 		t.Errorf("it came at %d, want it at %d", now, at)
 	}
-	if after := alarmInterrupts(t); strings.Contains(read(t, folder+"/name"), "pl031") && after <= before {
-		t.Errorf("the clock interrupted %d times before and %d times after", before, after)
-	}
 	refused(t, 0, "io.halberd.OutOfRange", "rtc", "wake", "boot-test", fmt.Sprint(at*1_000_000))
 	run(t, "systemctl", "restart", "halberd.service")
 	if w := wakes(t); len(w.Wakes) != 1 || w.Wakes[0].AtUSec != (at+86_400)*1_000_000 {
@@ -97,28 +93,6 @@ func TestRtcWake(t *testing.T) {
 	if got := read(t, folder+"/wakealarm"); got != "" {
 		t.Errorf("the alarm is at %s after the wake was cancelled", got)
 	}
-}
-
-// alarmInterrupts counts the interrupts of PL031 clocks.
-func alarmInterrupts(t testing.TB) (n int) {
-	t.Helper()
-	text, err := os.ReadFile("/proc/interrupts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if !strings.Contains(line, "pl031") {
-			continue
-		}
-		for _, word := range strings.Fields(line)[1:] {
-			count, err := strconv.Atoi(word)
-			if err != nil {
-				break
-			}
-			n += count
-		}
-	}
-	return n
 }
 
 // TestRtcSetIsNotPermitted: the shipped unit has no CAP_SYS_TIME, and says so.
