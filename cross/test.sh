@@ -112,7 +112,7 @@ mkdir -p "$logs"
 rm -f "$logs"/*.skips
 prepare
 for name in "${names[@]}"; do
-	if [ "$name" = host ]; then on_host; instructions; else on_target "$name"; fi
+	if [ "$name" = host ]; then on_host; instructions host; else on_target "$name"; fi
 done
 report "${names[@]}"
 [ ${#failed[@]} = 0 ]
