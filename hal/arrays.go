@@ -202,6 +202,20 @@ func (f *Fields) IntMap(name string, p *map[string]int64, min, max int64, unit U
 	}
 }
 
+// OptIntMap is a map of min to max strings to integers that may be left out.
+func (f *Fields) OptIntMap(name string, p *Opt[map[string]int64], min, max int64, unit Unit, doc string) {
+	switch {
+	case f.mode == describing:
+		f.declare(Field{Name: name, Kind: IntMap, Optional: true, Unit: unit, Min: min, Max: max, Doc: doc})
+	case f.mode == decoding:
+		if v, ok := f.take(name, true); ok {
+			*p = Some(f.intMap(name, v, min, max))
+		}
+	case p.Set:
+		f.IntMap(name, &p.Value, min, max, unit, doc)
+	}
+}
+
 func sortedKeys(m map[string]int64) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -72,6 +72,10 @@ var kinds = map[string]func() hal.Message{
 		p := new(hal.Opt[[]int64])
 		return fields(func(f *hal.Fields) { f.OptInts("p", p, 1, 2, hal.Unitless, "") })
 	},
+	"OptIntMap": func() hal.Message {
+		p := new(hal.Opt[map[string]int64])
+		return fields(func(f *hal.Fields) { f.OptIntMap("p", p, 1, 2, hal.Unitless, "") })
+	},
 	"IntMap": func() hal.Message {
 		p := new(map[string]int64)
 		return fields(func(f *hal.Fields) { f.IntMap("p", p, 1, 2, hal.Unitless, "") })
@@ -274,6 +278,12 @@ func TestDecode(t *testing.T) {
 		{"IntMap", "duplicate inside", `{"p":{"a":1,"a":1}}`, "p.a: given twice"},
 		{"IntMap", "duplicate inside with an escape", `{"p":{"a":1,"\u0061":2}}`, "p.a: given twice"},
 		{"IntMap", "control character in a key", `{"p":{"a\n":1}}`, noControl},
+
+		{"OptIntMap", "there, sorted", `{"p":{"b":1,"a":-2}}`, `{"p":{"a":-2,"b":1}}`},
+		{"OptIntMap", "missing", `{}`, `{}`},
+		{"OptIntMap", "null", `{"p":null}`, `{}`},
+		{"OptIntMap", "too few", `{"p":{}}`, "p: must have at least 1 members"},
+		{"OptIntMap", "array", `{"p":[1]}`, "p: must be an object, not an array"},
 
 		{"OptRaw", "object", `{"p":{"a":[1.5,null]}}`, `{"p":{"a":[1.5,null]}}`},
 		{"OptRaw", "empty object", `{"p":{}}`, `{"p":{}}`},
