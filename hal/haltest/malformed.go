@@ -102,6 +102,15 @@ func array(d hal.Field, n int64) string {
 	return "[" + strings.Join(elements, ",") + "]"
 }
 
+// beginning makes up an array of the least length that begins with an element.
+func beginning(d hal.Field, element string) string {
+	others := strings.TrimPrefix(array(d, max(0, d.Min-1)), "[")
+	if others != "]" {
+		element += ","
+	}
+	return "[" + element + others
+}
+
 // intMap makes up a map of n members.
 func intMap(d hal.Field, n int64) string {
 	var keys []string
@@ -192,6 +201,9 @@ func wrongArrays(d hal.Field) []wrong {
 	all := []wrong{{"null inside", "[null]", "[0]"}, {"a boolean inside", "[true]", "[0]"}}
 	if d.Min > 0 {
 		all = append(all, wrong{"empty", "[]", ""})
+	}
+	if d.Min > 1 {
+		all = append(all, wrong{"too few", array(d, d.Min-1), ""})
 	}
 	if d.Max < longest/int64(len(array(d, 1))+4) {
 		all = append(all, wrong{"too many", array(d, d.Max+1), ""})
@@ -317,7 +329,7 @@ func (t *tries) field(d hal.Field, i int, members []member, path string, whole f
 		t.refuses(path+": missing", missing, path)
 	}
 	if d.Kind == hal.List {
-		inside := func(inner []member) string { return with("[" + object(inner) + "]") }
+		inside := func(inner []member) string { return with(beginning(d, object(inner))) }
 		t.level(d.Fields, validFields(d.Fields), path+"[0].", inside)
 	}
 }

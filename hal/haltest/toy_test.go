@@ -311,7 +311,7 @@ func (m *everything) Fields(f *hal.Fields) {
 	f.OptTexts("words", &m.Words, 1, 3, "Words.")
 	f.Ints("counts", &m.Counts, 0, 3, hal.Unitless, "Counts.")
 	f.IntMap("levels", &m.Levels, 1, 3, hal.Unitless, "Levels.")
-	hal.Each(f, "parts", &m.Parts, 1, 3, "Parts.")
+	hal.Each(f, "parts", &m.Parts, 2, 3, "Parts.")
 }
 
 type part struct{ Address, Length int64 }
@@ -440,7 +440,7 @@ var toyCalls = []Call{
 	{Method: "Set", Parameters: `{"lamp":"hall","level":7}`},
 	{Method: "SetMany", Parameters: `{"lamps":["yard","hall"],"level":7}`},
 	{Method: "SetLevels", Parameters: `{"levels":{"yard":7,"hall":8}}`},
-	{Method: "Send", Parameters: `{"on":true,"bias":"pull_up","data":"","counts":[],"levels":{"a":1},"parts":[{"address":8,"length":0}]}`, Refusal: "io.halberd.NotSupported"},
+	{Method: "Send", Parameters: `{"on":true,"bias":"pull_up","data":"","counts":[],"levels":{"a":1},"parts":[{"address":8,"length":0},{"address":9,"length":0}]}`, Refusal: "io.halberd.NotSupported"},
 	{Method: "Watch", Parameters: `{"lamps":["hall"]}`},
 }
 
