@@ -47,6 +47,7 @@ io.halberd.Gpio.Watch observe
 io.halberd.Led.Get observe
 io.halberd.Led.Set control
 io.halberd.Led.Blink control
+io.halberd.Led.Pattern control
 io.halberd.Led.SetTrigger configure
 io.halberd.Led.SetColor control
 io.halberd.Led.Watch observe

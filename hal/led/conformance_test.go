@@ -26,12 +26,17 @@ func TestConformance(t *testing.T) {
 				{Method: "Set", Parameters: `{"led":"far","brightness":8}`, Refusal: "io.halberd.OutOfRange"},
 				{Method: "Blink", Parameters: `{"led":"front","onMSec":100,"offMSec":900}`},
 				{Method: "Blink", Parameters: `{"led":"far","onMSec":100,"offMSec":900}`},
+				{Method: "Pattern", Parameters: `{"led":"front","steps":[{"brightness":0,"durationMSec":500},{"brightness":255,"durationMSec":500}],"repeat":3}`},
+				{Method: "Pattern", Parameters: `{"led":"far","steps":[{"brightness":7,"durationMSec":1},{"brightness":7,"durationMSec":0}]}`},
 				{Method: "SetTrigger", Parameters: `{"led":"front","trigger":"heartbeat"}`},
 				{Method: "SetTrigger", Parameters: `{"led":"front","trigger":"usb"}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "SetColor", Parameters: `{"led":"status:rgb","colors":{"red":1,"blue":100}}`},
+				{Method: "Get", Parameters: `{"led":"status:rgb"}`},
+				{Method: "Set", Parameters: `{"led":"status:rgb","brightness":9}`},
 				{Method: "SetColor", Parameters: `{"led":"front","colors":{"red":1}}`, Refusal: "io.halberd.NotSupported"},
 				{Method: "Watch", Parameters: `{"leds":["front"]}`},
 				{Method: "Watch", Parameters: `{"leds":["far"]}`},
+				{Method: "Watch", Parameters: `{"leds":["status:rgb"]}`},
 			},
 		}
 	})

@@ -8,6 +8,7 @@ package led
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,11 +55,12 @@ func (d *LED) Declaration() string { return hal.Declaration("led", d.id, hal.Tex
 type state struct {
 	brightness int64
 	trigger    string
+	intensity  string // of the colours, as the kernel has it; "" for a light of one colour
 }
 
 // same reports whether a state is no news: while a trigger drives the light, its brightness is none.
 func (s state) same(now state) bool {
-	return now.trigger == s.trigger && (now.trigger != noTrigger || now.brightness == s.brightness)
+	return now.trigger == s.trigger && now.intensity == s.intensity && (now.trigger != noTrigger || now.brightness == s.brightness)
 }
 
 // period is how often a light that is watched is looked at, since its attributes do not tell of changes made by others.
@@ -180,27 +182,25 @@ func (d *LED) start(trigger string) error {
 	return d.trigger.WriteText(trigger)
 }
 
-// delays sets the two periods of the timer trigger. Its attributes come and go with it, so they cannot be kept.
-func (d *LED) delays(on, off int64) error {
-	if err := sysfs.Write(d.env.Kernel, d.dir+"/delay_on", strconv.FormatInt(on, 10)); err != nil {
-		return err
-	}
-	return sysfs.Write(d.env.Kernel, d.dir+"/delay_off", strconv.FormatInt(off, 10))
-}
+// setting is an attribute of a trigger. It comes and goes with that, so it cannot be kept.
+type setting struct{ file, text string }
 
-// blink starts the timer trigger. Where a step fails the light is off and without a trigger. Where the light was unplugged meanwhile the periods are not there; it says so itself.
-func (d *LED) blink(on, off int64) error {
-	if err := d.start("timer"); err != nil {
+// drive starts a trigger and writes its settings. Where a step fails the light is off and without a trigger. Where the light was unplugged meanwhile the settings are not there; it says so itself.
+func (d *LED) drive(trigger string, settings ...setting) error {
+	if err := d.start(trigger); err != nil {
 		return err
 	}
-	err := d.delays(on, off)
-	if err == nil {
-		return nil
+	for _, s := range settings {
+		err := sysfs.Write(d.env.Kernel, d.dir+"/"+s.file, s.text)
+		if err == nil {
+			continue
+		}
+		if off := d.steady(0); errors.Is(off, unix.ENODEV) {
+			err = off
+		}
+		return err
 	}
-	if off := d.steady(0); errors.Is(off, unix.ENODEV) {
-		err = off
-	}
-	return err
+	return nil
 }
 
 // paint writes the intensities of all colours at once: those given, and of the others what they have.
@@ -227,14 +227,38 @@ func (d *LED) paint(colors map[string]int64) error {
 }
 
 // look reads all there is to know.
-func (d *LED) look() (brightness int64, triggers []string, active string, err error) {
+func (d *LED) look() (now state, triggers []string, err error) {
 	err = d.guard.Do(func() (err error) {
-		if triggers, active, err = d.triggers(); err == nil {
-			brightness, err = d.brightness.ReadInt()
+		if triggers, now.trigger, err = d.triggers(); err != nil {
+			return err
 		}
+		if d.intensity != nil {
+			if now.intensity, err = d.intensity.ReadText(); err != nil {
+				return err
+			}
+		}
+		now.brightness, err = d.brightness.ReadInt()
 		return err
 	})
-	return brightness, triggers, active, err
+	return now, triggers, err
+}
+
+// mix gives the intensities by colour, and none for a light of one colour.
+func (d *LED) mix(intensity string) (colors hal.Opt[map[string]int64], err error) {
+	if d.intensity == nil {
+		return colors, nil
+	}
+	all := strings.Fields(intensity)
+	if len(all) != len(d.colors) || len(all) == 0 {
+		return colors, fmt.Errorf("cannot read the colours of %s: there are %d, and %d intensities", d.name, len(d.colors), len(all))
+	}
+	colors = hal.Some(map[string]int64{})
+	for i, color := range d.colors {
+		if colors.Value[color], err = strconv.ParseInt(all[i], 10, 64); err != nil {
+			return colors, fmt.Errorf("cannot read the colours of %s: %w", d.name, err)
+		}
+	}
+	return colors, nil
 }
 
 // safeValue is the brightness that board.toml calls safe.
@@ -248,7 +272,7 @@ func (d *LED) Claim() (release func() error, err error) {
 	return d.output.Claim(d.bringSafe, d.remember)
 }
 
-// remember notes the brightness and the trigger, and gives what brings them back. The periods of a trigger are those that it begins with.
+// remember notes the brightness and the trigger, and gives what brings them back. A trigger begins as it does by itself: blinking with the periods of the kernel, and with no pattern.
 func (d *LED) remember() (restore func() error, err error) {
 	before, err := d.read()
 	return func() error {
@@ -261,6 +285,6 @@ func (d *LED) remember() (restore func() error, err error) {
 
 // read reads the state.
 func (d *LED) read() (state, error) {
-	brightness, _, active, err := d.look()
-	return state{brightness, active}, err
+	now, _, err := d.look()
+	return now, err
 }

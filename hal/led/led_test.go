@@ -35,7 +35,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestCalls(t *testing.T) {
-	const some = `"triggers":["none","timer","heartbeat","default-on"]}`
+	const some = `"triggers":["none","timer","heartbeat","default-on","pattern"]}`
 	for _, c := range []struct{ name, method, in, want, get string }{
 		{"set", "Set", `{"led":"front","brightness":128}`, `{}`, `{"brightness":128,"maxBrightness":255,"trigger":"none",` + some},
 		{"set to the greatest", "Set", `{"led":"front","brightness":255}`, `{}`, `{"brightness":255,"maxBrightness":255,"trigger":"none",` + some},
@@ -96,7 +96,7 @@ func TestSetEndsATriggerThatOthersStarted(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false, front)
 	write(t, k, sysFront+"/trigger", "heartbeat\n")
 	b.Expect("Set", `{"led":"front","brightness":9}`, `{}`)
-	if got, want := read(t, k, sysFront+"/trigger"), "[none] timer heartbeat default-on"; got != want {
+	if got, want := read(t, k, sysFront+"/trigger"), "[none] timer heartbeat default-on pattern"; got != want {
 		t.Errorf("trigger: got %s, want %s", got, want)
 	}
 	if got := read(t, k, sysFront+"/brightness"); got != "9" {
@@ -133,6 +133,44 @@ func TestSetColor(t *testing.T) {
 			t.Errorf("%s: multi_intensity: got %s, want %s", c.name, got, c.intensity)
 		}
 	}
+}
+
+// TestColors: what a light of several colours says of them, and to whom it tells that they changed.
+func TestColors(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	w := b.Watch("Watch", `{"leds":["status:rgb"]}`)
+	now := func(brightness, trigger, red string) string {
+		return `{"led":"status:rgb","brightness":` + brightness + `,"trigger":"` + trigger + `","colors":{"blue":100,"green":100,"red":` + red + `}}`
+	}
+	w.Expect(now("0", "none", "100"))
+	b.Expect("SetColor", `{"led":"status:rgb","colors":{"red":5}}`, `{}`)
+	w.Expect(now("0", "none", "5"))
+	b.Expect("Set", `{"led":"status:rgb","brightness":40}`, `{}`)
+	w.Expect(now("40", "none", "5"))
+	b.Expect("Get", `{"led":"status:rgb"}`, `{"brightness":40,"maxBrightness":100,"trigger":"none","triggers":["none","timer","heartbeat","default-on","pattern"],"colors":{"blue":100,"green":100,"red":5}}`)
+	write(t, k, sysStatus+"/multi_intensity", "6 100 100")
+	b.Loop.Advance(period)
+	w.Expect(now("40", "none", "6"))
+	b.Expect("SetTrigger", `{"led":"status:rgb","trigger":"heartbeat"}`, `{}`)
+	w.Expect(now("40", "heartbeat", "6"))
+	b.Expect("SetColor", `{"led":"status:rgb","colors":{"red":7}}`, `{}`)
+	w.Expect(now("40", "heartbeat", "7"))
+	b.Expect("SetColor", `{"led":"status:rgb","colors":{"red":7}}`, `{}`)
+	w.Expect()
+}
+
+// TestColorsThatDoNotAddUp: other colours than intensities are an error, and nothing is made up.
+func TestColorsThatDoNotAddUp(t *testing.T) {
+	b := simtest.Open(t, Driver(), confused{bench()}, false)
+	b.Expect("Get", `{"led":"status:rgb"}`, `failure: cannot read the colours of status:rgb: there are 5, and 3 intensities`)
+}
+
+// confused has the triggers for the colours.
+type confused struct{ *sim.Kernel }
+
+func (c confused) Open(path string, flags int) (int, error) {
+	return c.Kernel.Open(strings.Replace(path, "multi_index", "trigger", 1), flags)
 }
 
 func TestStart(t *testing.T) {
@@ -342,7 +380,7 @@ func TestTree(t *testing.T) {
 		{"PWR", "", `{"brightness":255,"maxBrightness":255,"trigger":"default-on","triggers":["none","rc-feedback",`},
 		{"mmc0::", "", `{"brightness":0,"maxBrightness":255,"trigger":"mmc0","triggers":["none","rc-feedback",`},
 		{"input5::capslock", "usb1", `{"brightness":0,"maxBrightness":1,"trigger":"kbd-capslock","triggers":["none","rc-feedback",`},
-		{"status", "i2c-1", `{"brightness":12,"maxBrightness":255,"trigger":"none","triggers":["none","timer","heartbeat"]}`},
+		{"status", "i2c-1", `{"brightness":12,"maxBrightness":255,"trigger":"none","triggers":["none","timer","heartbeat"],"colors":{"blue":255,"green":0,"red":10}}`},
 	} {
 		if got := b.Call("Get", `{"led":"`+c.id+`"}`); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: got %s, want %s", c.id, got, c.want)

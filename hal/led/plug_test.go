@@ -72,12 +72,18 @@ func TestPlugContradictsBoard(t *testing.T) {
 	}
 }
 
-// TestBlinkOfALightThatGoes: the periods of the timer are opened by their paths, which are not there any more.
-func TestBlinkOfALightThatGoes(t *testing.T) {
-	k := &vanishing{Kernel: bench()}
-	b := simtest.Open(t, Driver(), k, false, front)
-	k.at = "delay_on"
-	b.Expect("Blink", `{"led":"front","onMSec":1,"offMSec":1}`, `DeviceGone{"class":"Led","device":"front"}`)
+// TestTriggerOfALightThatGoes: the settings of a trigger are opened by their paths, which are not there any more.
+func TestTriggerOfALightThatGoes(t *testing.T) {
+	for _, c := range []struct{ at, method, in string }{
+		{"delay_on", "Blink", `"onMSec":1,"offMSec":1`},
+		{"/pattern", "Pattern", `"steps":[{"brightness":1,"durationMSec":1},{"brightness":2,"durationMSec":1}]`},
+		{"/repeat", "Pattern", `"steps":[{"brightness":1,"durationMSec":1},{"brightness":2,"durationMSec":1}]`},
+	} {
+		k := &vanishing{Kernel: bench()}
+		b := simtest.Open(t, Driver(), k, false, front)
+		k.at = c.at
+		b.Expect(c.method, `{"led":"front",`+c.in+`}`, `DeviceGone{"class":"Led","device":"front"}`)
+	}
 }
 
 // vanishing unplugs the light when a file of it is opened.

@@ -5,8 +5,8 @@
 //
 //   - /sys as a tree of folders, symbolic links and attributes, with the errors of kernfs: EACCES for writing what is read-only, ENODEV through a descriptor whose device has gone,
 //     EINVAL for what is no number;
-//   - LEDs: brightness clamped to the maximum, the trigger ended by brightness 0 (and the light by the trigger's end), the files of the triggers timer and transient that come and go with them,
-//     several colours, and vibrators whose drivers have such files of their own;
+//   - LEDs: brightness clamped to the maximum, the trigger ended by brightness 0 (and the light by the trigger's end), the files of the triggers timer, transient and pattern that come and go with them,
+//     what patterns the kernel takes, several colours, and vibrators whose drivers have files of their own for that; not modelled are what a pattern shows after its first step, and hw_pattern and hr_pattern;
 //   - GPIO chips of version 2 of the character device: line info, requests of one line or several that exclude each other and free their lines when the last descriptor is closed, settings that
 //     differ by line, setting by a mask (line after line, as drivers without set_multiple do), every combination of flags that the kernel refuses,
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
@@ -14,11 +14,11 @@
 //   - PWM chips: export and unexport, a state that is applied or refused as a whole, and nothing taken without a period; not modelled are capture and the rounding of times by hardware;
 //   - backlights, with the messages about their brightness and the switch of which there are none; a driver that fails;
 //   - fans of chips, of gpio-fan and of pwm-fan, each with its own meaning of pwmN_enable, and the cooling devices that are the same hardware; not modelled is that a chip or a thermal zone changes a speed by itself;
-//   - remote processors, with the states and the refusals of the kernel's own control;
+//   - remote processors, with the states and the refusals of the kernel's own control, who needs one, and recovery; not modelled are how long a start takes and that one is suspended;
 //   - serial ports: real pseudo-terminals that give back what they get, with lines, counters, breaks and RS-485 beside. Their
 //     descriptors are hung up when the last one of the daemon's is closed, where a real port's go on, and when they are unplugged;
 //   - devices of input: readers with a queue each, of packets, which loses all when it is full; states, clocks, revoking; and motors of force feedback with their effects;
-//   - power supplies, with what their uevent says and limits of charging that keep their order;
+//   - power supplies: their properties one by one and in their uevent, which is empty where one fails, limits of charging that keep their order, and messages about changes; not modelled is that one supplies another;
 //   - watchdogs: opened once, which arms, pinged, stopped by V or not at all (nowayout), and resets that are counted; their attributes, or a kernel without them;
 //   - real-time clocks: opened once, set, their one alarm as wakealarm takes and shows it, a range, and a time that is lost;
 //   - I2C adapters, also behind multiplexers, of plain I2C or of SMBus alone, with EEPROMs and a temperature sensor, addresses that nothing answers at, and drivers that have an address; combined transfers and SMBus as

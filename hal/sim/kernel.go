@@ -383,6 +383,7 @@ func (f attributeFile) pwrite(p []byte) (int, error) {
 	if f.node.gone {
 		return 0, unix.ENODEV
 	}
+	p = p[:min(len(p), page)] // as kernfs_fop_write_iter takes it
 	if err := f.node.attr.store(string(p)); err != nil {
 		return 0, err
 	}

@@ -15,11 +15,11 @@ type LED struct {
 	Under    string // its parent device, as OnPlatform; "" for that
 	Max      int64
 	Colors   []string // of a multi-colour LED
-	Triggers []string // besides none; nil for timer, heartbeat and default-on
+	Triggers []string // besides none; nil for timer, heartbeat, default-on and pattern
 	Vibrates bool     // its driver lets it run for a time, as those of vibrators in Android's kernels do
 }
 
-// led follows drivers/leds: led-class.c, led-core.c, led-triggers.c, ledtrig-timer.c, ledtrig-transient.c and led-class-multicolor.c.
+// led follows drivers/leds: led-class.c, led-core.c, led-triggers.c, ledtrig-timer.c, ledtrig-transient.c, ledtrig-pattern.c and led-class-multicolor.c.
 type led struct {
 	kernel     *Kernel
 	node       *node
@@ -30,6 +30,7 @@ type led struct {
 	on, off    int64
 	colors     []int64
 	transient  *transient // nil without
+	pattern    *pattern   // of the trigger of that name; nil while another one is active
 }
 
 // AddLED adds a light.
@@ -39,8 +40,9 @@ func (k *Kernel) AddLED(l LED) {
 	n := k.newDevice(or(l.Under, OnPlatform), "/sys/class/leds", l.Name, func() { k.AddLED(l) })
 	d := &led{kernel: k, node: n, max: l.Max, triggers: l.Triggers, trigger: "none"}
 	if d.triggers == nil {
-		d.triggers = []string{"timer", "heartbeat", "default-on"}
+		d.triggers = []string{"timer", "heartbeat", "default-on", "pattern"}
 	}
+	k.devices[l.Name].hardware = d
 	n.add("max_brightness", constant(strconv.FormatInt(l.Max, 10)))
 	n.add("brightness", &attribute{d.showBrightness, d.setBrightness})
 	n.add("trigger", &attribute{d.showTriggers, d.setTrigger})
@@ -127,6 +129,8 @@ func (d *led) setTrigger(text string) error {
 		d.transient.addTo(d.node, "activate", "duration", "state")
 	case "default-on":
 		d.brightness = d.max
+	case "pattern":
+		d.startPattern()
 	}
 	return nil
 }
@@ -136,11 +140,11 @@ func (d *led) endTrigger() {
 	if d.trigger == "none" {
 		return
 	}
-	files := map[string][]string{"timer": {"delay_on", "delay_off"}, "transient": {"activate", "duration", "state"}}[d.trigger]
+	files := map[string][]string{"timer": {"delay_on", "delay_off"}, "transient": {"activate", "duration", "state"}, "pattern": {"pattern", "repeat"}}[d.trigger]
 	if d.trigger == "transient" {
 		d.transient = nil
 	}
-	d.trigger, d.brightness = "none", 0
+	d.trigger, d.brightness, d.pattern = "none", 0, nil
 	for _, name := range files {
 		if n := d.node.children[name]; n != nil {
 			n.gone = true

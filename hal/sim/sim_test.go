@@ -114,7 +114,7 @@ func TestReadInPieces(t *testing.T) {
 		}
 		got = append(got, buf[:n]...)
 	}
-	if want := "[none] timer heartbeat default-on\n"; string(got) != want {
+	if want := "[none] timer heartbeat default-on pattern\n"; string(got) != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if _, err := k.Pwrite(fd, []byte("none"), 0); err != unix.EBADF {
@@ -137,6 +137,11 @@ func TestLED(t *testing.T) {
 		{"default-on", "trigger=default-on", "255 default-on"},
 		{"the timer goes on with the brightness", "brightness=40,trigger=timer", "40 timer"},
 		{"the timer of a dark light", "trigger=timer", "255 timer"},
+		{"a pattern begins with its first step", "brightness=9,trigger=pattern,pattern=40 100 0 100", "40 pattern"},
+		{"a pattern with a line feed", "trigger=pattern,pattern=41 100 0 100\n", "41 pattern"},
+		{"an empty one plays nothing", "brightness=9,trigger=pattern,pattern=\n", "9 pattern"},
+		{"it begins anew with the repeat", "trigger=pattern,pattern=40 100 0 100,brightness=7,repeat=2", "40 pattern"},
+		{"its end leaves the light dark", "trigger=pattern,pattern=40 100 0 100,trigger=none", "0 none"},
 	} {
 		k := New(Options{})
 		for step := range strings.SplitSeq(c.steps, ",") {
@@ -157,6 +162,11 @@ func TestLED(t *testing.T) {
 
 func TestLEDErrors(t *testing.T) {
 	k := New(Options{})
+	k.AddLED(LED{Name: "shown", Max: 255})
+	const shown = "/sys/class/leds/shown/"
+	if err := write(k, shown+"trigger", "pattern"); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, attribute, text string
 		want                  error
@@ -167,6 +177,13 @@ func TestLEDErrors(t *testing.T) {
 		{"nothing", front + "brightness", "", unix.EINVAL},
 		{"too long", front + "brightness", "99999999999999999999", unix.ERANGE},
 		{"no such trigger", front + "trigger", "disco", unix.EINVAL},
+		{"a pattern of one step", shown + "pattern", "1 100", unix.EINVAL},
+		{"a step without a duration", shown + "pattern", "1 100 255", unix.EINVAL},
+		{"a step too bright", shown + "pattern", "1 100 256 100", unix.EINVAL},
+		{"a step below zero", shown + "pattern", "-1 100 2 100", unix.EINVAL},
+		{"a pattern of words", shown + "pattern", "on off", unix.EINVAL},
+		{"no repeat", shown + "repeat", "0", unix.EINVAL},
+		{"a repeat below for ever", shown + "repeat", "-2", unix.EINVAL},
 		{"too few colours", "/sys/class/leds/status:rgb/multi_intensity", "1 2", unix.EINVAL},
 		{"a colour that is no number", "/sys/class/leds/status:rgb/multi_intensity", "1 2 x", unix.EINVAL},
 	} {
@@ -203,6 +220,39 @@ func TestTimerFilesComeAndGo(t *testing.T) {
 	}
 	if _, err := k.Pwrite(kept, []byte("1"), 0); err != unix.ENODEV {
 		t.Errorf("through the descriptor: got %v, want ENODEV", err)
+	}
+}
+
+// TestPatternLimits: what of a long pattern the kernel takes, and that one whose repeats are over does not play again by another pattern alone.
+func TestPatternLimits(t *testing.T) {
+	k := New(Options{})
+	if err := write(k, front+"trigger", "pattern"); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(k, front+"pattern", strings.Repeat("1 1 ", maxSteps)); err != nil {
+		t.Errorf("as many steps as there may be: %v", err)
+	}
+	text, _ := read(k, front+"pattern")
+	if n := len(strings.Fields(text)); n != 2*maxSteps {
+		t.Errorf("got %d numbers, want %d", n, 2*maxSteps)
+	}
+	fd, err := k.Open(front+"pattern", unix.O_WRONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close(fd)
+	if n, err := k.Pwrite(fd, []byte(strings.Repeat("1 1 ", maxSteps+1)), 0); n != page || err != nil {
+		t.Errorf("longer than a page: it takes %d, %v; want %d", n, err, page)
+	}
+	for _, step := range []string{"pattern=40 1 3 1", "repeat=1", "", "pattern=50 1 4 1"} {
+		if file, text, _ := strings.Cut(step, "="); file == "" {
+			k.FinishPattern("front:white")
+		} else if err := write(k, front+file, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := read(k, front+"brightness"); got != "3" {
+		t.Errorf("the brightness is %s, want 3 where the first pattern ended", got)
 	}
 }
 
