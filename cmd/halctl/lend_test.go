@@ -30,6 +30,9 @@ func TestLend(t *testing.T) {
 					args = append(args, "--", "sh", "-c", row.command)
 				}
 				status, stdout, stderr := at(t, s, kind, args...)
+				if strings.Contains(stderr, "ENOSYS") {
+					t.Skip("a terminal answers ENOSYS: this is user-mode emulation")
+				}
 				if status != row.status || stdout != row.stdout || !matches(stderr, row.stderr) {
 					t.Errorf("got %d, %q, %q, want %d, %q, %q", status, stdout, stderr, row.status, row.stdout, row.stderr)
 				}

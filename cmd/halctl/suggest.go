@@ -43,6 +43,7 @@ func (p *program) suggest(ctx context.Context, args []string) error {
 
 // watchDenials learns from the daemon's records, for a time or until the program is interrupted.
 func (p *program) watchDenials(ctx context.Context, args []string, l *lessons) error {
+	begin := func() {} // the time, once records come
 	if len(args) > 0 {
 		name, value, given := strings.Cut(args[0], "=")
 		if !given && len(args) == 2 {
@@ -52,14 +53,15 @@ func (p *program) watchDenials(ctx context.Context, args []string, l *lessons) e
 		if name != "--for" || len(args) > 1 || err != nil || d <= 0 {
 			return &usageError{suggestUsage + ", as in --for 30s"}
 		}
-		limited, cancel := context.WithTimeout(ctx, d)
+		limited, cancel := context.WithCancel(ctx)
 		defer cancel()
-		ctx = limited
+		ctx, begin = limited, func() { time.AfterFunc(d, cancel) }
 	}
 	told := false
 	return p.follow(ctx, auditMethod, struct{}{}, func(event json.RawMessage) error {
 		if !told {
 			told = true
+			begin()
 			fmt.Fprintln(p.stderr, "learning from what is denied from now on; Ctrl-C ends it")
 		}
 		var r record

@@ -72,7 +72,7 @@ func (b *board) start(t *testing.T, entries ...simtest.Entry) {
 // wakeAt calls Wake for so many seconds after the beginning of the clocks.
 func (b *board) wakeAt(name string, seconds int, want string) {
 	b.Helper()
-	b.Expect("Wake", fmt.Sprintf(`{"name":"%s","atUSec":%d}`, name, (newYear+seconds)*1_000_000), want)
+	b.Expect("Wake", fmt.Sprintf(`{"name":"%s","atUSec":%d}`, name, int64(newYear+seconds)*1_000_000), want)
 }
 
 // expect compares the caller's queue, as name@seconds, and the alarm of the first clock, in seconds, "" for none.
@@ -82,7 +82,7 @@ func (b *board) expect(wakes, alarm string) {
 	var got []string
 	for _, w := range strings.Split(list, "{")[1:] {
 		var name string
-		var at int
+		var at int64
 		if _, err := fmt.Sscanf(strings.NewReplacer(`"`, " ", ",", " ", "}", " ").Replace(w), " name : %s  atUSec :%d", &name, &at); err != nil {
 			b.Fatalf("%s: %v", w, err)
 		}
