@@ -23,9 +23,12 @@ const childVariable = "HALBERD_TEST_CHILD"
 // Main is what TestMain of a package that starts children calls: it runs the tests, or in a child the call.
 func Main(m *testing.M) {
 	kind, poses := strings.CutPrefix(os.Getenv(childVariable), "impostor ")
+	kind, stays := strings.CutPrefix(kind, "staying ")
 	switch {
 	case poses:
 		os.Exit(pose(kind, os.Args[1]))
+	case stays:
+		os.Exit(stay(kind, os.Args[1]))
 	case kind != "":
 		os.Exit(child(kind, os.Args[1]))
 	}
@@ -39,26 +42,32 @@ func Main(m *testing.M) {
 
 // child makes the calls that come on standard input, one a line, and prints the replies.
 func child(kind, name string) int {
-	messages, err := io.ReadAll(os.Stdin)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	r, err := Dial(transport(kind), name)
+	if err == nil {
+		defer r.Close()
+		err = answer(r, os.Stdin)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer r.Close()
+	return 0
+}
+
+// answer makes the calls that come from a reader, one a line, and prints the replies.
+func answer(r *Raw, from io.Reader) error {
+	messages, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
 	for msg := range strings.Lines(string(messages)) {
 		reply, err := r.Call(strings.TrimSuffix(msg, "\n"))
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			return err
 		}
 		fmt.Println(reply)
 	}
-	return 0
+	return nil
 }
 
 func transport(name string) peer.Transport {
