@@ -60,6 +60,8 @@ type Env struct {
 	Keeper Keeper
 	// Machine is the machine as a whole; nil where nobody can end it.
 	Machine Machine
+	// Leases is where a class notes what it has leased; nil where nobody wants to know.
+	Leases *Leases
 }
 
 // Keeper keeps descriptors over a restart of the daemon, each under a name and with a short record of what it is. Any goroutine may use it. It may wait for the service manager, but in Note.

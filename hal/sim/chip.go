@@ -1,12 +1,8 @@
 package sim
 
 import (
-	"unsafe"
-
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
-
-	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 // Chip is a GPIO chip to add to the board.
@@ -30,6 +26,7 @@ type chip struct {
 	name, label string
 	lines       []*line
 	noIRQ, gone bool
+	files       []*chipFile
 }
 
 type line struct {
@@ -62,7 +59,7 @@ func (k *Kernel) AddChip(c Chip) string {
 	}
 	k.chips = append(k.chips, new)
 	k.newDevice(or(c.Under, OnPlatform), "/sys/bus/gpio/devices", new.name, func() { k.AddChip(c) })
-	k.addNode(new.name, "/dev/"+new.name, func(int) (file, error) { return chipFile{k, new}, nil })
+	k.addNode(new.name, "/dev/"+new.name, func(flags int) (file, error) { return new.openFile(k, flags) })
 	k.appear(new.name)
 	return new.name
 }
@@ -130,38 +127,7 @@ func (l *line) free() {
 	l.used, l.consumer, l.request, l.debounce = false, "", nil, 0
 	l.driven = l.level
 	l.flags &= gpiocdev.LineFlagV2DirectionMask
-}
-
-// chipFile is an open /dev/gpiochipN.
-type chipFile struct {
-	kernel *Kernel
-	chip   *chip
-}
-
-func (f chipFile) pread([]byte, int64) (int, error) {
-	if f.chip.gone {
-		return 0, unix.ENODEV
-	}
-	return 0, unix.EAGAIN
-}
-
-func (f chipFile) pwrite([]byte) (int, error) { return 0, unix.EINVAL }
-func (f chipFile) close()                     {}
-
-func (f chipFile) ioctl(number uint, argument unsafe.Pointer) error {
-	if f.chip.gone {
-		return unix.ENODEV
-	}
-	switch number {
-	case uapi.GPIOGetChipInfo:
-		f.chip.info((*gpiocdev.ChipInfo)(argument))
-		return nil
-	case uapi.GPIOGetLineInfo:
-		return f.chip.lineInfo((*gpiocdev.LineInfoV2)(argument))
-	case uapi.GPIOGetLine:
-		return f.kernel.requestLines(f.chip, (*gpiocdev.LineRequest)(argument))
-	}
-	return unix.EINVAL
+	l.changed(gpiocdev.LineChangedReleased)
 }
 
 func (c *chip) info(i *gpiocdev.ChipInfo) {

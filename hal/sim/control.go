@@ -89,6 +89,9 @@ func (k *Kernel) Plug(device string) {
 
 func (c *chip) unplug() {
 	c.gone = true
+	for _, f := range c.files {
+		f.hangUp()
+	}
 	for _, l := range c.lines {
 		if l.request != nil {
 			l.request.hangUp()

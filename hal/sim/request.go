@@ -51,6 +51,9 @@ func (k *Kernel) requestLines(c *chip, r *gpiocdev.LineRequest) error {
 		return err
 	}
 	r.Fd = int32(req.fd)
+	for _, l := range req.lines {
+		l.changed(gpiocdev.LineChangedRequested)
+	}
 	return nil
 }
 
@@ -118,15 +121,13 @@ func (r *request) edge(l *line, logical int) {
 	if !l.has(flag) || r.signal < 0 {
 		return
 	}
-	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	r.seqno++
 	r.perOne[l]++
 	if len(r.events) == r.room {
 		r.events = r.events[1:]
 	}
 	r.events = append(r.events, gpiocdev.LineEvent{
-		Timestamp: uint64(now.Nano()), ID: id, Offset: l.offset, Seqno: r.seqno, LineSeqno: r.perOne[l],
+		Timestamp: uint64(monotonic()), ID: id, Offset: l.offset, Seqno: r.seqno, LineSeqno: r.perOne[l],
 	})
 	if len(r.events) == 1 {
 		_, _ = unix.Write(r.signal, []byte{1})
@@ -215,6 +216,7 @@ func (r *request) setConfig(c *gpiocdev.LineConfig) error {
 		if err := l.configure(flags, valueOf(c, i), debounceOf(c, i)); err != nil {
 			return err
 		}
+		l.changed(gpiocdev.LineChangedConfig)
 	}
 	return nil
 }

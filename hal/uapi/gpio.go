@@ -19,11 +19,16 @@ const (
 const (
 	GPIOGetChipInfo   uint = ior | gpio | 0x01 | uint(unsafe.Sizeof(gpiocdev.ChipInfo{}))<<size     // on a chip
 	GPIOGetLineInfo   uint = iowr | gpio | 0x05 | uint(unsafe.Sizeof(gpiocdev.LineInfoV2{}))<<size  // on a chip
+	GPIOWatchLine     uint = iowr | gpio | 0x06 | uint(unsafe.Sizeof(gpiocdev.LineInfoV2{}))<<size  // on a chip, which can be read then
+	GPIOUnwatchLine   uint = iowr | gpio | 0x0c | uint(unsafe.Sizeof(uint32(0)))<<size              // on a chip, of an offset
 	GPIOGetLine       uint = iowr | gpio | 0x07 | uint(unsafe.Sizeof(gpiocdev.LineRequest{}))<<size // on a chip
 	GPIOLineSetConfig uint = iowr | gpio | 0x0d | uint(unsafe.Sizeof(gpiocdev.LineConfig{}))<<size  // on a request, as those below
 	GPIOLineGetValues uint = iowr | gpio | 0x0e | uint(unsafe.Sizeof(gpiocdev.LineValues{}))<<size
 	GPIOLineSetValues uint = iowr | gpio | 0x0f | uint(unsafe.Sizeof(gpiocdev.LineValues{}))<<size
 )
+
+// GPIOLineChangeSize is the size of one struct gpio_v2_line_info_changed, as they are read from a chip whose lines are watched.
+const GPIOLineChangeSize = int(unsafe.Sizeof(gpiocdev.LineInfoChangedV2{}))
 
 // GPIOLineEventSize is the size of one struct gpio_v2_line_event, as they are read from a request.
 const GPIOLineEventSize = int(unsafe.Sizeof(gpiocdev.LineEvent{}))

@@ -15,6 +15,8 @@ func TestGPIORequests(t *testing.T) {
 	}{
 		{"GPIO_GET_CHIPINFO_IOCTL", GPIOGetChipInfo, 0x8044b401},
 		{"GPIO_V2_GET_LINEINFO_IOCTL", GPIOGetLineInfo, 0xc100b405},
+		{"GPIO_V2_GET_LINEINFO_WATCH_IOCTL", GPIOWatchLine, 0xc100b406},
+		{"GPIO_GET_LINEINFO_UNWATCH_IOCTL", GPIOUnwatchLine, 0xc004b40c},
 		{"GPIO_V2_GET_LINE_IOCTL", GPIOGetLine, 0xc250b407},
 		{"GPIO_V2_LINE_SET_CONFIG_IOCTL", GPIOLineSetConfig, 0xc110b40d},
 		{"GPIO_V2_LINE_GET_VALUES_IOCTL", GPIOLineGetValues, 0xc010b40e},
@@ -33,6 +35,8 @@ func TestGPIOSizes(t *testing.T) {
 	}{
 		{"gpiochip_info", unsafe.Sizeof(gpiocdev.ChipInfo{}), 68},
 		{"gpio_v2_line_info", unsafe.Sizeof(gpiocdev.LineInfoV2{}), 256},
+		{"gpio_v2_line_info_changed", unsafe.Sizeof(gpiocdev.LineInfoChangedV2{}), 288},
+		{"gpio_v2_line_info_changed.event_type", unsafe.Offsetof(gpiocdev.LineInfoChangedV2{}.Type), 264},
 		{"gpio_v2_line_request", unsafe.Sizeof(gpiocdev.LineRequest{}), 592},
 		{"gpio_v2_line_request.fd", unsafe.Offsetof(gpiocdev.LineRequest{}.Fd), 588},
 		{"gpio_v2_line_config", unsafe.Sizeof(gpiocdev.LineConfig{}), 272},
