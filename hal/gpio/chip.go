@@ -26,8 +26,11 @@ type chip struct {
 	dir, bus    string
 	lines       []string // their names, by offset; "" for a line without
 
-	guard hal.Guard // of the descriptor
-	fd    int
+	guard   hal.Guard // of what follows
+	fd      int
+	watched map[uint32]int // how many want to know of changes of a line, by its offset
+
+	waiting waiting // for lines to be let go
 }
 
 func openChip(k hal.Kernel, name string) (*chip, error) {
@@ -39,11 +42,11 @@ func openChip(k hal.Kernel, name string) (*chip, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := k.Open("/dev/"+name, unix.O_RDWR)
+	fd, err := k.Open("/dev/"+name, unix.O_RDWR|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open /dev/%s: %w", name, err)
 	}
-	c := &chip{kernel: k, name: name, inode: inode, dir: dir, bus: sysfs.Bus(k, dir), fd: fd}
+	c := &chip{kernel: k, name: name, inode: inode, dir: dir, bus: sysfs.Bus(k, dir), fd: fd, watched: map[uint32]int{}}
 	if err := c.describe(); err != nil {
 		c.close()
 		return nil, err

@@ -47,6 +47,11 @@ type lease struct {
 	delay    time.Duration
 	ended    []func() // who waits for the end
 	closed   bool     // the lines are, or are gone
+	noted    []*hal.Lease
+
+	watching bool // the chip tells of changes of the lines, as far as it can; like the two below, a job's while it is on its way
+	used     bool // somebody else has one of them
+	returned bool // the holder has let go of them
 }
 
 type state int
@@ -286,8 +291,21 @@ func (le *lease) taken() {
 		le.end(func() {})
 	default:
 		le.state = lent
+		le.note()
 		le.out.File.FD = le.passed
 		le.answer(nil)
+	}
+}
+
+// note notes the lease for who asks. Who had the lines before has let go of them, or they could not be leased.
+func (le *lease) note() {
+	for _, l := range le.lines {
+		for _, before := range l.leases {
+			if before != le {
+				before.giveUp()
+			}
+		}
+		le.noted = append(le.noted, l.env.Leases.Begin(class, l, le.holder))
 	}
 }
 

@@ -306,12 +306,13 @@ func TestHolderKeepsTheLine(t *testing.T) {
 			t.Error("the holder cannot drive it any more")
 		}
 		h.close()
-		b.Loop.Advance(time.Second)
+		b.Loop.Turn()
 		if consumer, output := k.Consumer(chip + "/0"); consumer != "halberd" || !output || k.Value(chip+"/0") != 0 {
 			t.Errorf("the line is with %q, output %v, level %d; want halberd, true, the safe one", consumer, output, k.Value(chip+"/0"))
 		}
-		if n := b.Loop.Timers(); n != 0 {
-			t.Errorf("%d timers are left", n)
+		b.Loop.Advance(calm)
+		if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
+			t.Errorf("%d timers and descriptors are left", n)
 		}
 	})
 }

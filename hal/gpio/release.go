@@ -33,6 +33,9 @@ func (le *lease) end(f func()) {
 		le.unwanted = true
 	case lent:
 		le.state = ending
+		for _, n := range le.noted {
+			n.End()
+		}
 		le.work(le.giveBack, le.gaveBack)
 	case over:
 		le.finish()
@@ -58,11 +61,16 @@ func (le *lease) giveBack() {
 	le.hold()
 }
 
-// hold holds the outputs again, where the holder has let go of them.
+// hold holds the outputs again, where the holder has let go of them. It looks at the lines after it has begun to watch them, so that nothing is missed.
 func (le *lease) hold() {
+	le.watch()
 	le.err = nil
 	if !le.holdAgain(le.asReleased) {
 		le.err = unix.EBUSY
+	}
+	le.look()
+	if le.returned && le.err == nil {
+		le.unwatch()
 	}
 }
 
@@ -142,21 +150,35 @@ func (le *lease) bring(l *Line, value int64) error {
 
 // gaveBack tells who waits.
 func (le *lease) gaveBack() {
-	if !le.closed {
-		le.finish()
-		le.held()
+	if le.closed {
+		return
+	}
+	le.finish()
+	le.held()
+}
+
+// held goes on after hold. While somebody else has the lines, the chip tells when to try again; where it cannot, or something else is wrong, that is tried later and later.
+func (le *lease) held() {
+	if le.returned {
+		le.giveUp()
+	}
+	switch first := le.lines[0]; {
+	case le.closed:
+	case le.returned && le.err == nil:
+		le.forget()
+	case le.watching && le.used && first.chip.await(first.env.Loop, le):
+	default:
+		le.delay = min(max(2*le.delay, again), time.Second)
+		le.stop = first.env.Loop.After(le.delay, le.tryAgain)
 	}
 }
 
-// held tries again to hold the outputs, later and later, while the holder has them still.
-func (le *lease) held() {
-	switch {
-	case le.closed:
-	case le.err == nil:
-		le.forget()
-	default:
-		le.delay = min(max(2*le.delay, again), time.Second)
-		le.stop = le.lines[0].env.Loop.After(le.delay, func() { le.work(le.hold, le.held) })
+func (le *lease) tryAgain() { le.work(le.hold, le.held) }
+
+// giveUp notes that the holder has nothing of the lines any more.
+func (le *lease) giveUp() {
+	for _, n := range le.noted {
+		n.Return()
 	}
 }
 
@@ -175,7 +197,9 @@ func (le *lease) close() {
 	le.closed = true
 	le.answer(hal.GoneDevice(class, le.lines[0].id))
 	le.finish()
+	le.lines[0].chip.awaitNoMore(le.lines[0].env.Loop, le)
 	le.closeRequest()
+	le.giveUp()
 	le.forget()
 }
 

@@ -38,6 +38,8 @@ type Bench struct {
 	Loop  *haltest.Loop
 	// Log is what the class logged.
 	Log strings.Builder
+	// Leases is what the class has leased.
+	Leases hal.Leases
 	// Files are the descriptors that rode the last reply, which the test closes.
 	Files []int
 
@@ -65,7 +67,7 @@ func TryOpen(t *testing.T, driver hal.Driver, kernel hal.Kernel, first bool, ent
 func TryOpenIn(t *testing.T, driver hal.Driver, env *hal.Env, entries ...Entry) (*Bench, error) {
 	t.Helper()
 	b := &Bench{T: t, Loop: haltest.NewLoop()}
-	env.Loop, env.Log = b.Loop, slog.New(slog.NewTextHandler(&b.Log, nil))
+	env.Loop, env.Log, env.Leases = b.Loop, slog.New(slog.NewTextHandler(&b.Log, nil)), &b.Leases
 	for i, e := range entries {
 		one, err := decode(t, driver, e, i+1)
 		if err != nil {
