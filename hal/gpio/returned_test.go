@@ -2,76 +2,45 @@ package gpio
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 	"github.com/halberd-io/halberd/hal/uapi"
 )
 
-// noted is what a class notes of its leases: "+a -a".
-type noted struct {
-	b    *simtest.Bench
-	told []string
-}
-
-func follow(b *simtest.Bench) *noted {
-	n := &noted{b: b}
-	b.Leases.Follow(func(l *hal.Lease) {
-		sign := map[bool]string{false: "+", true: "-"}[l.Returned]
-		n.told = append(n.told, sign+l.Device.ID())
-	})
-	return n
-}
-
-// expect compares what was told since it was asked last, and what is leased now, with a star where the lease has ended.
-func (n *noted) expect(when, told, now string) {
-	n.b.Helper()
-	var all []string
-	for _, l := range n.b.Leases.All() {
-		all = append(all, l.Device.ID()+map[bool]string{true: "*"}[l.Ended])
-	}
-	if got := strings.Join(n.told, " "); got != told || strings.Join(all, " ") != now {
-		n.b.Errorf("%s: told %q, leased %q, want %q, %q", when, got, all, told, now)
-	}
-	n.told = nil
-}
-
 // TestLeasesAreNoted until the lines are free in fact, outputs and inputs, held by board.toml or not: as soon as the kernel tells so, and without asking it now and then.
 func TestLeasesAreNoted(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
 		b := simtest.Open(t, Driver(), k, true, append(valves(chip), declare("in", `{"chip":"`+chip+`","line":3,"direction":"input"}`))...)
-		n := follow(b)
-		holder := b.Holder()
+		n := b.Ledger()
 		one, two := rent(b, k, `"in","c"`), rent(b, k, `"b","a"`)
-		n.expect("leased", "+in +c +a +b", "in c a b")
+		n.Expect("leased", "+in +c +a +b", "in c a b")
 		for _, l := range b.Leases.All() {
-			if l.Holder != holder || l.Class != "Gpio" {
-				t.Errorf("%s is noted for %v, class %s", l.Device.ID(), l.Holder, l.Class)
+			if l.Holder != b.Holder() {
+				t.Errorf("%s is noted for somebody else", l.Device.ID())
 			}
 		}
 		one.close()
-		n.expect("one descriptor closed early", "", "in c a b")
+		n.Expect("one descriptor closed early", "", "in c a b")
 		b.Hangup()
 		b.Loop.Turn()
-		n.expect("the end of the connection", "-in -c", "a* b*")
+		n.Expect("the end of the connection", "-in -c", "a* b*")
 		b.Loop.Advance(calm) // what Halberd did itself is told too
 		if n := b.Loop.Timers(); n != 0 || b.Loop.Polled() != 1 {
 			t.Errorf("%d timers and %d descriptors, want 0 and 1: the chip tells", n, b.Loop.Polled())
 		}
 		two.configure(out)
 		b.Loop.Advance(time.Second)
-		n.expect("the holder goes on", "", "a* b*")
+		n.Expect("the holder goes on", "", "a* b*")
 		two.close()
 		b.Loop.Turn()
-		n.expect("the holder has closed it", "-a -b", "")
+		n.Expect("the holder has closed it", "-a -b", "")
 		b.Expect("SetMany", `{"values":{"a":1,"b":0}}`, `{}`)
 		b.Expect("Get", `{"line":"in"}`, `{"value":0}`)
 		b.Loop.Advance(calm)
@@ -85,7 +54,7 @@ func TestLeasesAreNoted(t *testing.T) {
 func TestInputThatIsKept(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
 		b := simtest.Open(t, Driver(), k, true)
-		n := follow(b)
+		n := b.Ledger()
 		line := chip + "/3"
 		if chip == "near" {
 			line = "near/3"
@@ -93,12 +62,12 @@ func TestInputThatIsKept(t *testing.T) {
 		h := rent(b, k, `"`+line+`"`)
 		b.Hangup()
 		b.Loop.Turn()
-		n.expect("the end of the connection", "+"+line, line+"*")
+		n.Expect("the end of the connection", "+"+line, line+"*")
 		b.Expect("Get", `{"line":"`+line+`"}`, `Busy{"class":"Gpio","device":"`+line+`","holder":"halberd"}`)
-		n.expect("somebody reads it", "", line+"*")
+		n.Expect("somebody reads it", "", line+"*")
 		h.close()
 		b.Loop.Advance(calm)
-		n.expect("the holder has closed it", "-"+line, "")
+		n.Expect("the holder has closed it", "-"+line, "")
 		b.Expect("Get", `{"line":"`+line+`"}`, `{"value":0}`)
 	})
 }
@@ -108,14 +77,14 @@ func TestLineThatAnotherProcessTakes(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
 		name := map[string]string{"near": "gpiochip0", "far": "gpiochip1"}[chip]
 		b := simtest.Open(t, Driver(), k, true, released(chip, `,"initial":0,"safe":0`)...)
-		n := follow(b)
+		n := b.Ledger()
 		h := rent(b, k, `"a"`)
 		b.Hangup()
 		b.Loop.Turn()
 		h.close()
 		letGo := take(t, k, name, 0)
 		b.Loop.Turn()
-		n.expect("another process has it", "+a -a", "")
+		n.Expect("another process has it", "+a -a", "")
 		b.Expect("Set", `{"line":"a","value":1}`, `Busy{"class":"Gpio","device":"a","holder":"gpioset"}`)
 		b.Loop.Advance(time.Second)
 		letGo()
@@ -130,21 +99,21 @@ func TestLineThatAnotherProcessTakes(t *testing.T) {
 func TestLeasedAnew(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
 		b := simtest.Open(t, Driver(), k, true, declare("in", `{"chip":"`+chip+`","line":3,"direction":"input"}`))
-		n := follow(b)
+		n := b.Ledger()
 		first := rent(b, k, `"in"`)
 		b.Hangup()
 		b.Loop.Turn()
 		b.Expect("Lease", `{"lines":["in"]}`, `Busy{"class":"Gpio","device":"in","holder":"halberd"}`)
-		n.expect("the holder has it still", "+in", "in*")
+		n.Expect("the holder has it still", "+in", "in*")
 		first.close()
 		second := rent(b, k, `"in"`)
-		n.expect("leased anew", "-in +in", "in")
+		n.Expect("leased anew", "-in +in", "in")
 		b.Loop.Advance(time.Second)
-		n.expect("a while later", "", "in")
+		n.Expect("a while later", "", "in")
 		b.Hangup()
 		second.close()
 		b.Loop.Advance(calm)
-		n.expect("the end", "-in", "")
+		n.Expect("the end", "-in", "")
 		if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
 			t.Errorf("%d timers and descriptors are left", n)
 		}
@@ -155,7 +124,7 @@ func TestLeasedAnew(t *testing.T) {
 func TestRestlessHolder(t *testing.T) {
 	k := &readings{Kernel: lender()}
 	b := simtest.Open(t, Driver(), k, true, released("near", `,"initial":0,"safe":0`)...)
-	n := follow(b)
+	n := b.Ledger()
 	h := rent(b, k.Kernel, `"a"`)
 	b.Hangup()
 	const rounds = 50
@@ -182,7 +151,7 @@ func TestRestlessHolder(t *testing.T) {
 	}
 	h.close()
 	b.Loop.Advance(2 * calm)
-	n.expect("at the end", "+a -a", "")
+	n.Expect("at the end", "+a -a", "")
 }
 
 // readings counts how often a chip is read.
@@ -212,15 +181,15 @@ func (k deaf) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 func TestKernelThatTellsNothing(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
 		b := simtest.Open(t, Driver(), deaf{k}, true, released(chip, `,"initial":0,"safe":0`)...)
-		n := follow(b)
+		n := b.Ledger()
 		a, in := rent(b, k, `"a"`), rent(b, k, `"in"`)
 		b.Hangup()
 		b.Loop.Advance(time.Minute)
-		n.expect("the holder has them", "+a +in", "a* in*")
+		n.Expect("the holder has them", "+a +in", "a* in*")
 		a.close()
 		in.close()
 		b.Loop.Advance(time.Second)
-		n.expect("the holder has closed them", "-a -in", "")
+		n.Expect("the holder has closed them", "-a -in", "")
 		if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
 			t.Errorf("%d timers and descriptors are left", n)
 		}
@@ -235,18 +204,18 @@ func TestFaultsWhileALineIsKept(t *testing.T) {
 				k := lender()
 				faulty := haltest.FailAt(k, 0, 0)
 				b := simtest.Open(t, Driver(), faulty, true, append(valves(chip), declare("in", `{"chip":"`+chip+`","line":3,"direction":"input"}`))...)
-				n := follow(b)
+				n := b.Ledger()
 				h := rent(b, k, `"in","c"`)
 				faulty.Arm(at, errno)
 				b.Hangup()
 				b.Loop.Advance(time.Minute)
 				failed := faulty.Failed()
 				name := fmt.Sprintf("call %d (%s) fails with %v", at, failed, errno)
-				n.expect(name, "+in +c", "in* c*")
+				n.Expect(name, "+in +c", "in* c*")
 				faulty.Arm(0, 0)
 				h.close()
 				b.Loop.Advance(time.Minute)
-				n.expect(name+", closed", "-in -c", "")
+				n.Expect(name+", closed", "-in -c", "")
 				b.Expect("Set", `{"line":"c","value":1}`, `{}`)
 				if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
 					t.Errorf("%s: %d timers and descriptors are left", name, n)

@@ -21,6 +21,7 @@ type bench struct {
 	recorder *Recorder
 	loop     *Loop
 	class    *hal.Class // nil before openClass, or where that failed
+	leases   hal.Leases
 	before   traces
 	sessions []*hal.Session
 	patience time.Duration // with goroutines that have to end
@@ -35,7 +36,7 @@ func newBench(h Harness) *bench {
 
 // openClass opens the class and registers it, so that its methods have names. It fails where the class panics, too.
 func (b *bench) openClass() error {
-	env := &hal.Env{Kernel: b.recorder, Loop: b.loop, Log: slog.New(slog.DiscardHandler), FirstStart: true}
+	env := &hal.Env{Kernel: b.recorder, Loop: b.loop, Log: slog.New(slog.DiscardHandler), FirstStart: true, Leases: &b.leases}
 	env.Machine, _ = b.harness.Kernel.(hal.Machine)
 	for _, e := range b.harness.Entries {
 		entry, err := b.harness.entry(e)

@@ -114,6 +114,7 @@ func TestChecksFind(t *testing.T) {
 		{"faults in a rescan", "no rest", flaws{restless: true}, "again: true"},
 
 		{"close", "closing twice", flaws{closesOnce: true}, "closing again: panic: closed twice"},
+		{"close", "lease left", flaws{leavesLease: true}, "closing leaves behind: a lease of hall"},
 		{"close", "timer left", flaws{leavesTimer: true}, "closing leaves behind: 1 timers"},
 		{"close", "descriptor polled", flaws{leavesPoll: true}, "1 polled descriptors"},
 		{"close", "descriptor of the process left", flaws{leavesDescriptor: true}, "of the process, anon_inode:[eventfd]"},

@@ -32,7 +32,7 @@ type flaws struct {
 	lax, tight, panics, slow, alias, badID, twoIDs, nosy, sneaky               bool
 	wrongResult, extraResult, missingResult, observerWrites, fails             bool
 	leaks, swallowsWrite, swallowsRead, plainErrors, vague, panicsLate, sticks bool
-	leavesTimer, leavesGoroutine, leavesDescriptor, leavesPoll                 bool
+	leavesTimer, leavesGoroutine, leavesDescriptor, leavesPoll, leavesLease    bool
 	closesOnce, touchesLater, noClass, panicsOpening                           bool
 	noRescan, noSubsystems, noPlug, forgetful, byName, keepsGone, quiet        bool
 	restless, givesUp, reopens, panicsRescanning                               bool
@@ -135,6 +135,9 @@ func (y *toy) add(name string) error {
 func (y *toy) begin() {
 	if y.wrong.leavesTimer {
 		y.env.Loop.After(time.Hour, func() {})
+	}
+	if y.wrong.leavesLease {
+		y.env.Leases.Begin("Lamp", y.lamps.All()[0], somebody{})
 	}
 	if y.wrong.leavesGoroutine {
 		go func() { <-make(chan int) }()

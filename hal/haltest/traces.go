@@ -74,6 +74,9 @@ func (b *bench) left() (what []string) {
 	if h := &b.harness; h.Opened != nil && h.Opened() != b.before.opened {
 		what = append(what, fmt.Sprintf("%d descriptors of the harness's kernel, %d before", h.Opened(), b.before.opened))
 	}
+	for _, l := range b.leases.All() {
+		what = append(what, "a lease of "+l.Device.ID())
+	}
 	if n := b.loop.Timers(); n > 0 {
 		what = append(what, fmt.Sprintf("%d timers", n))
 	}

@@ -331,10 +331,12 @@ func TestEndLease(t *testing.T) {
 			b := simtest.Open(t, Driver(), k, false, keys)
 			device := b.Class.Devices.At(i).(hal.Lessor)
 			other := b.Holder()
+			noted := b.Ledger()
 			kept := lend(b, k, id)
 			b.Connect("another one")
 			mine := []holding{lend(b, k, id), lend(b, k, id)}
 			told := 0
+			noted.Expect("leased", "+"+id+" +"+id+" +"+id, id+" "+id+" "+id)
 			if !device.EndLease(b.Holder(), func() { told++ }) {
 				t.Error("there is nothing to end")
 			}
@@ -354,6 +356,10 @@ func TestEndLease(t *testing.T) {
 			if _, err := kept.read(); err != unix.ENODEV || told != 2 || device.EndLease(other, func() { told++ }) {
 				t.Errorf("reading after the administrator gives %v, told %d times, want ENODEV, twice", err, told)
 			}
+			noted.Expect("ended", "-"+id+" -"+id+" -"+id, "")
+			lend(b, k, id)
+			b.Close()
+			noted.Expect("the class is closed", "+"+id+" -"+id, "")
 		})
 	}
 }

@@ -16,6 +16,7 @@ type lease struct {
 	stop   func() // of the wait for the holder's end
 	over   bool
 	ended  []func() // who waits until it is revoked
+	noted  *hal.Lease
 
 	fd int // the daemon's duplicate, for the end alone; -1 without. The device's guard is over it
 }
@@ -56,6 +57,7 @@ func (d *Device) lend(h hal.Holder, out *hal.File, done func(error)) {
 			_ = d.env.Kernel.Close(passed)
 			err = hal.GoneDevice(class, d.id)
 		default:
+			l.noted = d.env.Leases.Begin(class, d, h)
 			out.FD = passed
 		}
 		answer(d.refuse(err))
@@ -84,6 +86,7 @@ func (l *lease) open() (passed int, err error) {
 // end takes the device back when the holder has ended, as soon as the worker has room.
 func (l *lease) end() {
 	l.over = true
+	l.noted.End()
 	d := l.device
 	hal.Errand(d.env, class, d, func() error {
 		return d.guard.Do(func() error {
@@ -108,6 +111,7 @@ func (l *lease) finish() {
 
 // tell tells who waits that it has ended.
 func (l *lease) tell() {
+	l.noted.Return()
 	for _, f := range l.ended {
 		f()
 	}

@@ -58,7 +58,7 @@ func methods(ports *hal.Set[*Port]) []*hal.Method {
 	return []*hal.Method{
 		hal.OnLater(ports, hal.Configure, "Open", "Sets a port up, in raw mode, and hands it over: a descriptor for reading and writing, which waits (O_NONBLOCK is off), and of a terminal that is nobody's controlling one. "+
 			"Opening raises DTR and RTS, needs no carrier, and drops them again when the last descriptor is closed. What was received before is discarded. It blocks as long as the driver does, as where output of one before still has to drain; Timeout after 5 s.\n"+
-			"Busy while somebody else has the port. Who has it may open it anew, with other settings, and then has two descriptors of one port. It is the caller's until its connection ends; then the next one may have it. "+
+			"Busy while somebody else has the port. Who has it may open it anew, with other settings, and then has two descriptors of one port. It is the caller's until its connection ends, or Board.Release; then the next one may have it. "+
 			"The descriptor goes on to work after that, unless board.toml says revoke = true, which hangs it up.\n"+
 			"NotSupported with the name of the parameter that the hardware did not take: baud (more than 3 % off), bits, parity, stop, flow, rs485. After a refusal nobody has the port, and its settings may be new ones.", (*Port).openCall),
 		hal.On(ports, hal.Observe, "GetLines", "Reads the lines of a port that is open. "+leased+"NotSupported{lines} where the driver has none.", (*Port).getLines),

@@ -73,6 +73,7 @@ func (p *Port) Close() {
 	p.ended = true
 	if p.lease != nil {
 		p.lease.forget()
+		p.lease.noted.Return()
 		p.lease = nil
 	}
 	p.guard.Close(p.name, func() { p.closeFD() })
@@ -92,6 +93,7 @@ type lease struct {
 	stop   func() // of the wait for the holder's end
 	over   bool
 	ended  []func() // who waits until the next one may have the port
+	noted  *hal.Lease
 }
 
 // forget does not wait for the holder's end any more.
@@ -128,6 +130,9 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		case err != nil:
 			p.free(l)
 		default:
+			if l.noted == nil {
+				l.noted = p.env.Leases.Begin(class, p, h)
+			}
 			out.FD = passed
 		}
 		answer(p.refuse(err))
@@ -155,6 +160,7 @@ func (p *Port) within(l *lease, done func(error)) func(error) {
 // free lets the next one have the port.
 func (p *Port) free(l *lease) {
 	l.forget()
+	l.noted.Return()
 	if p.lease == l {
 		p.lease = nil
 	}
@@ -167,6 +173,7 @@ func (p *Port) free(l *lease) {
 // end closes the port when its holder has ended. The next one may have it once that is done.
 func (p *Port) end(l *lease) {
 	l.over = true
+	l.noted.End()
 	if p.env.Loop.Submit(p.name, p.closeNode, func() { p.free(l) }) != nil {
 		p.env.Loop.After(retry, func() { p.end(l) })
 	}

@@ -284,8 +284,11 @@ func TestEndLease(t *testing.T) {
 	if port.EndLease(nil, func() { t.Error("there was no lease") }) {
 		t.Error("a lease is ended, and there was none")
 	}
+	noted := b.Ledger()
 	for _, by := range []hal.Holder{b.Holder(), nil} {
 		take(b, `{"port":"modem","baud":9600}`)
+		take(b, `{"port":"modem","baud":1200}`)
+		noted.Expect("opened twice", "+modem", "modem")
 		if port.EndLease(&stranger{}, func() { t.Error("it is another one's") }) {
 			t.Error("somebody else's lease is ended")
 		}
@@ -293,7 +296,9 @@ func TestEndLease(t *testing.T) {
 		if !port.EndLease(by, func() { ended++ }) {
 			t.Error("the lease is not ended")
 		}
+		noted.Expect("ending", "", "modem*")
 		b.Loop.Turn()
+		noted.Expect("ended", "-modem", "")
 		if ended != 1 || k.Opened() != 0 {
 			t.Errorf("told %d times that it has ended, %d descriptors are open, want once, none", ended, k.Opened())
 		}
@@ -301,6 +306,9 @@ func TestEndLease(t *testing.T) {
 	}
 	b.Connect("another one")
 	take(b, `{"port":"modem","baud":9600}`)
+	noted.Expect("another one's", "+modem", "modem")
+	b.Close()
+	noted.Expect("the class is closed", "-modem", "")
 }
 
 // capable is a kernel for whom the exclusive use of a terminal by somebody else is no hindrance, as with CAP_SYS_ADMIN.

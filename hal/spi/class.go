@@ -74,7 +74,7 @@ func methods(devices *hal.Set[*Device]) []*hal.Method {
 			"What the controller cannot do (too low a speed) is io.systemd.System with EINVAL, before anything is sent. Where it fails later, any part may have been sent. "+slow, (*Device).transfer),
 		hal.OnHeld(devices, hal.Configure, "Configure", "Sets how the device is talked to, for all its users, until the next Configure or the daemon's end. NotSupported{mode}, {bits} or {speedHz} for what the controller cannot do; then all stays as it was.\n"+
 			"The other bits of the kernel's mode, as the polarity of the chip select, stay as the board's description has them. "+slow, (*Device).configure),
-		hal.OnLater(devices, hal.Configure, "Lease", "Hands over a descriptor of the device, as if the caller had opened /dev/spidevB.C. Until the connection ends the device is Busy to everybody else; the same connection may have another descriptor.\n"+
+		hal.OnLater(devices, hal.Configure, "Lease", "Hands over a descriptor of the device, as if the caller had opened /dev/spidevB.C. Until the connection ends, or Board.Release, the device is Busy to everybody else; the same connection may have another descriptor.\n"+
 			"The descriptor cannot be revoked: it works until it is closed, whoever has it then. What was set in it is set back when the lease has ended.\n"+
 			"NotSupported{lease} on a simulated board. "+slow, (*Device).lend),
 	}

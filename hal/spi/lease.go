@@ -12,12 +12,27 @@ import (
 type lease struct {
 	holder hal.Holder
 	forget func() // the holder's end
+	noted  *hal.Lease
+}
+
+var _ hal.Lessor = (*Device)(nil)
+
+// EndLease ends the lease of the device. Its descriptors go on to work.
+func (d *Device) EndLease(h hal.Holder, done func()) bool {
+	l := d.lease.Load()
+	if l == nil || h != nil && l.holder != h {
+		return false
+	}
+	d.endLease(l)
+	d.env.Loop.Post(done)
+	return true
 }
 
 // endLease ends a lease, where it has not ended yet.
 func (d *Device) endLease(l *lease) {
 	if l != nil && d.lease.CompareAndSwap(l, nil) {
 		l.forget()
+		l.noted.Return()
 	}
 }
 
@@ -55,6 +70,9 @@ func (d *Device) lend(h hal.Holder, _ *hal.None, out *leaseOut, done func(error)
 		switch {
 		case err != nil:
 		case d.lease.Load() == l && !answered:
+			if l.noted == nil {
+				l.noted = d.env.Leases.Begin(class, d, h)
+			}
 			out.File.FD = fd
 		default: // the holder or the device has gone, or it took too long
 			hal.CloseFiles([]int{fd})

@@ -237,6 +237,37 @@ func upset(t *testing.T, k hal.Kernel) {
 	}
 }
 
+// TestEndLease: a lease can be ended while its holder goes on, by the holder or by an administrator; then the next one may have the device.
+func TestEndLease(t *testing.T) {
+	b := simtest.Open(t, Driver(), bench(), false, flash)
+	device := b.Class.Devices.At(0).(hal.Lessor)
+	if device.EndLease(nil, func() { t.Error("there was no lease") }) {
+		t.Error("a lease is ended, and there was none")
+	}
+	noted := b.Ledger()
+	for _, by := range []hal.Holder{b.Holder(), nil} {
+		take(b)
+		take(b)
+		noted.Expect("leased twice", "+flash", "flash")
+		if device.EndLease(&stranger{}, func() { t.Error("it is another one's") }) {
+			t.Error("somebody else's lease is ended")
+		}
+		ended := 0
+		if !device.EndLease(by, func() { ended++ }) {
+			t.Error("the lease is not ended")
+		}
+		b.Loop.Turn()
+		if ended != 1 || device.EndLease(nil, func() { ended++ }) {
+			t.Errorf("told %d times that it has ended, or it has not, want once", ended)
+		}
+		noted.Expect("ended", "-flash", "")
+	}
+	b.Connect("another one")
+	take(b)
+	b.Hangup()
+	noted.Expect("hung up", "+flash -flash", "")
+}
+
 // TestLeaseOfASimulatedDevice: there is nothing to hand over, and nothing stays behind.
 func TestLeaseOfASimulatedDevice(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench().Kernel, false, flash)
