@@ -6,7 +6,7 @@ import (
 	"github.com/halberd-io/halberd/hal"
 )
 
-// maxListed is how many devices one reply of List has at most. They fit the smallest reply: 128 × (128 + 64) bytes of names in 32 KiB.
+// maxListed is how many devices one reply of List or Holders has at most. They fit the smallest reply, with the longest names: see TestPagesFit.
 const maxListed = 128
 
 // listIn asks for devices.
@@ -20,11 +20,15 @@ func (p *listIn) Fields(f *hal.Fields) {
 }
 
 // listed is one device in a list.
-type listed struct{ class, id string }
+type listed struct {
+	class, id string
+	holder    hal.Opt[string]
+}
 
 func (p *listed) Fields(f *hal.Fields) {
 	f.Text("class", &p.class, "Its class.")
 	f.Text("id", &p.id, "Its ID, unique in the class.")
+	f.OptText("holder", &p.holder, "Who has it for itself, by a claim or a lease; of several the first: uid 1000. Holders tells more.")
 }
 
 // listOut is a page of devices.
@@ -79,7 +83,7 @@ func callerOf(h hal.Holder) *caller {
 
 func (s *Server) list(h hal.Holder, in *listIn, out *listOut) error {
 	rights := callerOf(h).rights()
-	after := in.after.Or("")
+	after, holders := in.after.Or(""), s.holderNames()
 	for _, i := range s.catalog.Interfaces() {
 		if i.Devices == nil || in.class.Set && in.class.Value != i.Class {
 			continue
@@ -95,7 +99,7 @@ func (s *Server) list(h hal.Holder, in *listIn, out *listOut) error {
 				out.next = hal.Some(last.class + "/" + last.id)
 				return nil
 			}
-			out.devices = append(out.devices, listed{i.Class, id})
+			out.devices = append(out.devices, listed{i.Class, id, given(holders[name])})
 		}
 	}
 	return nil
@@ -130,7 +134,7 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 		if d.ID() != id {
 			continue
 		}
-		out.listed = listed{class, id}
+		out.listed = listed{class, id, given(s.holderNames()[in.device])}
 		out.bus = hal.Opt[string]{Value: d.Bus(), Set: d.Bus() != ""}
 		for _, m := range i.Methods {
 			if rights.Covers(m) && (m.Device == "" || m.Finds(id)) {

@@ -66,7 +66,7 @@ func (s *Server) claimMethods() []*hal.Method {
 	s.claimMethod = take
 	return []*hal.Method{
 		take, drop,
-		hal.Plain(hal.Observe, "Holders", "Lists the devices that somebody has for itself, of those that the caller's grants cover.", s.holders),
+		s.holdersMethod(),
 		hal.Later(hal.Administer, "ForceRelease", "Ends somebody's claim or lease on a device, and with it on all that goes together with it. They go to their on-release states; it answers then, also where nobody had it.", s.forceRelease),
 	}
 }
@@ -149,69 +149,10 @@ func (c *caller) blocked(h claim.Holder, call *hal.Call) error {
 
 // busy is the refusal for a device that somebody else has. The caller may use the device, and so may know who keeps it from that.
 func (c *caller) busy(held *claim.Hold) error {
-	return hal.BusyDevice(held.Device.Class, held.Device.ID(), holderName(held))
+	return hal.BusyDevice(held.Device.Class, held.Device.ID(), holderName(held.UID))
 }
 
-func holderName(held *claim.Hold) string { return fmt.Sprintf("uid %d", held.UID) }
-
-// holder is one device that is held.
-type holder struct {
-	device string
-	uid    int64
-	pid    hal.Opt[int64]
-	own    bool
-}
-
-func (p *holder) Fields(f *hal.Fields) {
-	f.Text("device", &p.device, "Class and ID: Gpio/relay-pump.")
-	f.Int("uid", &p.uid, hal.Unitless, "Whose connection has it.")
-	f.OptInt("pid", &p.pid, hal.Unitless, "The process that connected, which may have ended since. Not there for a claim that waits for its uid after a restart of the daemon.")
-	f.Bool("own", &p.own, "Whether it is the caller's own connection.")
-}
-
-func holderOf(held *claim.Hold, asks hal.Holder) holder {
-	out := holder{device: held.Device.Name(), uid: int64(held.UID), own: held.Holder == asks}
-	if c, ok := held.Holder.(*conn); ok {
-		out.pid = hal.Some(int64(c.cred.PID))
-	}
-	return out
-}
-
-// holdersOut is a page of them.
-type holdersOut struct {
-	holders []holder
-	next    hal.Opt[string]
-}
-
-func (p *holdersOut) Fields(f *hal.Fields) {
-	hal.Each(f, "holders", &p.holders, 0, maxListed, "What is held, by class and ID.")
-	f.OptText("next", &p.next, "There are more: call again with this as after.")
-}
-
-// afterDevice asks for a page.
-type afterDevice struct{ after hal.Opt[string] }
-
-func (p *afterDevice) Fields(f *hal.Fields) {
-	f.OptText("after", &p.after, "Go on behind this device: next of the reply before.")
-}
-
-func (s *Server) holders(h hal.Holder, in *afterDevice, out *holdersOut) error {
-	rights := callerOf(h).rights()
-	all := s.claims.All()
-	sort.Slice(all, func(i, j int) bool { return all[i].Device.Name() < all[j].Device.Name() })
-	for _, held := range all {
-		d := held.Device
-		if in.after.Set && d.Name() <= in.after.Value || !rights.MayTouch(d.Class, d.ID()) {
-			continue
-		}
-		if len(out.holders) == maxListed {
-			out.next = hal.Some(out.holders[maxListed-1].device)
-			return nil
-		}
-		out.holders = append(out.holders, holderOf(held, h))
-	}
-	return nil
-}
+func holderName(uid uint32) string { return fmt.Sprintf("uid %d", uid) }
 
 // recheckClaims ends the claims that the policy in force does not permit any more.
 func (s *Server) recheckClaims() {

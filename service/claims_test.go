@@ -214,17 +214,14 @@ func TestHolders(t *testing.T) {
 	holder, other := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Stream)
 	expect(t, holder, claimCall("Claim", "Led/far", "Gpio/relay-safe"), done)
 	list := func(own bool) string {
-		one := `{"device":"%s","uid":%d,"pid":%d,"own":%t}`
-		return fmt.Sprintf(`{"parameters":{"holders":[`+one+`,`+one+`]}}`,
-			"Gpio/relay-safe", os.Geteuid(), os.Getpid(), own, "Led/far", os.Geteuid(), os.Getpid(), own)
+		return heldByAll(heldBy("Gpio/relay-safe", "claim", own, false), heldBy("Led/far", "claim", own, false))
 	}
-	call := `{"method":"io.halberd.Board.Holders"}`
-	expect(t, other, call, list(false))
-	expect(t, holder, call, list(true))
+	expect(t, other, holdersCall, list(false))
+	expect(t, holder, holdersCall, list(true))
 	s.SetPolicy(strings.Replace(servicetest.GrantAll(os.Geteuid()), `"*"`, `"Gpio/*"`, 1))
 	s.Reload()
 	eventuallyIs(t, "the light is not listed", func() bool {
-		got, err := other.Call(call)
+		got, err := other.Call(holdersCall)
 		return err == nil && strings.Contains(got, "relay-safe") && !strings.Contains(got, "far")
 	})
 }

@@ -9,6 +9,8 @@ const (
 	eventRemoved  = "removed"
 	eventClaimed  = "claimed"
 	eventReleased = "released"
+	eventLeased   = "leased"
+	eventReturned = "returned"
 )
 
 // event is something that happened to a device.
@@ -18,8 +20,9 @@ type event struct {
 }
 
 func (p *event) Fields(f *hal.Fields) {
-	f.Enum("kind", &p.kind, []string{eventBegin, eventAdded, eventRemoved, eventClaimed, eventReleased},
-		"begin comes once, at first, without a device. added and removed: the device was plugged in or out. claimed and released: somebody has it for itself, and no more.")
+	f.Enum("kind", &p.kind, []string{eventBegin, eventAdded, eventRemoved, eventClaimed, eventReleased, eventLeased, eventReturned},
+		"begin comes once, at first, without a device. added and removed: the device was plugged in or out. claimed and released: somebody has it for itself, and no more. "+
+			"leased and returned: somebody was handed a descriptor of it, and has it no more, as far as Holders can tell.")
 	f.OptText("class", &p.class, "The device's class: Gpio.")
 	f.OptText("device", &p.device, "Class and ID, as Describe takes them: Gpio/relay-pump.")
 }

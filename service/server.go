@@ -90,6 +90,7 @@ type Server struct {
 	classes    []*hal.Class
 	hotplug    *hotplug // nil where the kernel cannot be listened to
 	events     hal.Feed[happening]
+	leases     hal.Leases
 	reply      []byte // where replies are made
 
 	claims      *claim.Book
@@ -123,6 +124,7 @@ func New(c Config) (*Server, error) {
 		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
 		limits: limitsOf(c.Limits), started: time.Now()}
 	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
+	s.leases.Follow(s.leaseChanged)
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
 	if err := s.open(); err != nil {
 		s.closeClasses()
@@ -167,7 +169,7 @@ func (s *Server) open() error {
 // openClasses opens every class with its part of board.toml.
 func (s *Server) openClasses() error {
 	for _, d := range s.config.Drivers {
-		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State, Keeper: s.keeper(), Machine: s.config.Machine}
+		env := &hal.Env{Kernel: s.config.Kernel, Loop: hardwareLoop{s.loop}, Log: s.log, FirstStart: s.config.FirstStart, State: s.config.State, Keeper: s.keeper(), Machine: s.config.Machine, Leases: &s.leases}
 		for _, t := range d.Tables {
 			env.Entries = append(env.Entries, s.config.Entries[t.Name]...)
 		}

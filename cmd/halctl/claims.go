@@ -54,11 +54,36 @@ func (p *program) release(ctx context.Context, args []string) error {
 	return nil
 }
 
+// held is a device that somebody has for itself.
+type held struct {
+	Device, Kind string
+	UID, PID     int64
+	Ended        bool
+}
+
+// process is the process that connected. Of a claim that waits for its user after a restart of the daemon there is none.
+func (h *held) process() string {
+	if h.PID == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(h.PID, 10)
+}
+
+func (h *held) state() string {
+	switch {
+	case !h.Ended:
+		return "held"
+	case h.Kind == "lease":
+		return "ended, and not returned"
+	}
+	return "ending"
+}
+
 func (p *program) holders(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		return &usageError{"holders"}
 	}
-	t := p.table("DEVICE", "UID", "PID")
+	t := p.table("DEVICE", "KIND", "UID", "PID", "STATE")
 	in := map[string]any{}
 	for {
 		reply, err := p.invoke(ctx, "io.halberd.Board.Holders", in)
@@ -73,14 +98,11 @@ func (p *program) holders(ctx context.Context, args []string) error {
 			return err
 		}
 		for _, raw := range page.Holders {
-			var h struct {
-				Device   string
-				UID, PID int64
-			}
+			var h held
 			if err := json.Unmarshal(raw, &h); err != nil {
 				return err
 			}
-			t.row(raw, h.Device, strconv.FormatInt(h.UID, 10), strconv.FormatInt(h.PID, 10))
+			t.row(raw, h.Device, h.Kind, strconv.FormatInt(h.UID, 10), h.process(), h.state())
 		}
 		if page.Next == "" {
 			return t.flush()

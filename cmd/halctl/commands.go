@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -99,27 +100,49 @@ func (p *program) list(ctx context.Context, args []string) error {
 	if len(args) == 1 {
 		in["class"] = className(args[0])
 	}
-	t := p.table("CLASS", "DEVICE")
+	var all []listed
 	for {
 		reply, err := p.invoke(ctx, "io.halberd.Board.List", in)
 		if err != nil {
 			return err
 		}
 		var page struct {
-			Devices []struct{ Class, ID string }
+			Devices []listed
 			Next    string
 		}
 		if err := json.Unmarshal(reply, &page); err != nil {
 			return err
 		}
-		for _, d := range page.Devices {
-			t.row(map[string]any{"class": d.Class, "id": d.ID}, d.Class, d.ID)
-		}
+		all = append(all, page.Devices...)
 		if page.Next == "" {
-			return t.flush()
+			return p.printList(all)
 		}
 		in["after"] = page.Next
 	}
+}
+
+// listed is one device of a list.
+type listed struct {
+	Class  string `json:"class"`
+	ID     string `json:"id"`
+	Holder string `json:"holder,omitempty"`
+}
+
+// printList shows who has a device only where somebody has one.
+func (p *program) printList(all []listed) error {
+	heading := []string{"CLASS", "DEVICE"}
+	if slices.ContainsFunc(all, func(d listed) bool { return d.Holder != "" }) {
+		heading = append(heading, "HOLDER")
+	}
+	t := p.table(heading...)
+	for _, d := range all {
+		cells := []string{d.Class, d.ID}
+		if d.Holder != "" {
+			cells = append(cells, d.Holder)
+		}
+		t.row(d, cells...)
+	}
+	return t.flush()
 }
 
 func (p *program) describe(ctx context.Context, args []string) error {

@@ -39,6 +39,9 @@ type Hold struct {
 	freed   []func() // who waits for its end
 }
 
+// Ending reports whether the device is on its way to its on-release state: then it is nobody's.
+func (h *Hold) Ending() bool { return h.ending }
+
 // Book is all that is held. It belongs to the loop's goroutine.
 type Book struct {
 	loop    hal.Loop
