@@ -159,7 +159,7 @@ func (c *datagram) Finish(reply []byte) {
 }
 
 // MayPass is never called: what returns descriptors is not implemented on datagrams.
-func (c *datagram) MayPass() error { return errUnnamed }
+func (c *datagram) MayPass(int) error { return errUnnamed }
 
 // Attach is never called.
 func (c *datagram) Attach([]int) {}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/peer"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
@@ -32,6 +33,14 @@ func (v *vault) lease(h hal.Holder, _, _ *hal.None) error {
 	return nil
 }
 
+// lend is a lease with a descriptor.
+func (v *vault) lend(h hal.Holder, _ *hal.None, out *lent) (err error) {
+	if out.File.FD, err = unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return err
+	}
+	return v.lease(h, nil, nil)
+}
+
 func (v *vault) giveBack(_, _ *hal.None) error {
 	for _, l := range v.leases {
 		l.Return()
@@ -50,6 +59,7 @@ func vaults(ids ...string) hal.Driver {
 		}
 		return &hal.Class{Name: "Vault", Doc: "Vaults.", Devices: all, Methods: []*hal.Method{
 			hal.OnHeld(all, hal.Configure, "Lease", "Leases a vault.", (*vault).lease),
+			hal.OnHeld(all, hal.Configure, "Lend", "Leases a vault with a descriptor.", (*vault).lend),
 			hal.On(all, hal.Control, "Return", "Ends all leases.", (*vault).giveBack),
 		}}, nil
 	}}
@@ -130,7 +140,7 @@ func TestListHolders(t *testing.T) {
 	by := fmt.Sprintf(`"holder":"uid %d"`, os.Geteuid())
 	list := `{"parameters":{"devices":[{"class":"Vault","id":"a",` + by + `},{"class":"Vault","id":"b"},{"class":"Vault","id":"c",` + by + `}]}}`
 	expect(t, two, listCall, list)
-	expect(t, two, `{"method":"io.halberd.Board.Describe","parameters":{"device":"Vault/a"}}`, `{"parameters":{"class":"Vault","id":"a",`+by+`,"methods":["Lease","Return"]}}`)
+	expect(t, two, `{"method":"io.halberd.Board.Describe","parameters":{"device":"Vault/a"}}`, `{"parameters":{"class":"Vault","id":"a",`+by+`,"methods":["Lease","Lend","Return"]}}`)
 	one.Close()
 	await(t, two, listCall, strings.Replace(list, `"c",`+by, `"c"`, 1))
 	expect(t, two, vaultCall("Return", "a"), done)
@@ -191,6 +201,36 @@ func TestPagesOfHolders(t *testing.T) {
 			t.Errorf("after %q: got %q, want %s", after, got, want)
 		}
 	}
+}
+
+// TestLeasedDevicesAreBounded: by uid, over all its connections, until the devices are free.
+func TestLeasedDevicesAreBounded(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithDrivers(vaults("a", "b")), servicetest.WithLimits(func(l *config.Limits) { l.LeasedDevicesPerUID = 2 }))
+	lend := func(r *servicetest.Raw, want string) {
+		t.Helper()
+		if err := r.Write(vaultCall("Lend", "a")); err != nil {
+			t.Fatal(err)
+		}
+		buf, control := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+		n, cn, _, _, err := unix.Recvmsg(r.FD, buf, control, unix.MSG_CMSG_CLOEXEC)
+		if got := strings.TrimSuffix(string(buf[:n]), "\x00"); err != nil || got != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+		if messages, _ := unix.ParseSocketControlMessage(control[:cn]); len(messages) == 1 {
+			fds, _ := unix.ParseUnixRights(&messages[0])
+			hal.CloseFiles(fds)
+		}
+	}
+	limit := `{"error":"io.halberd.LimitExceeded","parameters":{"limit":"leased-devices-per-uid","maximum":2}}`
+	one, two := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Seqpacket)
+	lend(one, lentReply)
+	lend(two, lentReply)
+	lend(two, limit)
+	one.Close()
+	await(t, two, holdersCall, heldByAll(heldBy("Vault/a", "lease", false, true), heldBy("Vault/a", "lease", true, false)))
+	lend(two, limit)
+	expect(t, two, vaultCall("Return", "a"), done)
+	lend(two, lentReply)
 }
 
 // TestHoldersOfAPort: a lease that the simulated board has in fact.

@@ -9,8 +9,11 @@ import (
 
 // How a connection passes descriptors. What was passed and is not received yet lives on, and counts against the daemon in the kernel, so a uid may have only a few of them on their way.
 
-// MayPass refuses a call whose reply would have a descriptor, while too many are on their way to the caller's uid.
-func (c *conn) MayPass() error {
+// MayPass refuses a call whose reply would have a descriptor, while too many are on their way to the caller's uid, or it has leased too many devices.
+func (c *conn) MayPass(devices int) error {
+	if err := c.mayLease(devices); err != nil {
+		return err
+	}
 	most, passed := c.server.limits.passed, 0
 	for other := range c.server.passing {
 		if other.received() {
@@ -22,6 +25,20 @@ func (c *conn) MayPass() error {
 	}
 	if passed >= most {
 		return &hal.LimitExceeded{Limit: "passed-descriptors-per-uid", Maximum: int64(most)}
+	}
+	return nil
+}
+
+// mayLease refuses to lease more devices than a uid may have. A device counts until it is free: its descriptors cost the daemon and the kernel something so long.
+func (c *conn) mayLease(devices int) error {
+	most, leased := c.server.limits.leased, devices
+	for _, l := range c.server.leases.All() {
+		if callerOf(l.Holder).cred.UID == c.cred.UID {
+			leased++
+		}
+	}
+	if devices > 0 && leased > most {
+		return &hal.LimitExceeded{Limit: "leased-devices-per-uid", Maximum: int64(most)}
 	}
 	return nil
 }

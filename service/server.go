@@ -68,6 +68,7 @@ const (
 type limits struct {
 	connections, rootConnections, perUID int
 	watched                              int
+	leased                               int
 	passed                               int // descriptors
 	maxQueued                            int
 	writeTime, messageTime               time.Duration
@@ -143,7 +144,7 @@ func auditLog(c Config) *slog.Logger {
 func limitsOf(c config.Limits) limits {
 	return limits{
 		connections: c.Connections, rootConnections: c.ConnectionsReserved, perUID: c.ConnectionsPerUID, watched: c.WatchedDevicesPerUID,
-		passed:    c.PassedDescriptorsPerUID,
+		leased: c.LeasedDevicesPerUID, passed: c.PassedDescriptorsPerUID,
 		maxQueued: c.QueuedBytes, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
 	}
 }

@@ -46,16 +46,17 @@ type Limits struct {
 	MessageTimeout          time.Duration // message-timeout-msec
 	WatchedDevicesPerUID    int           // watched-devices-per-uid
 	ClaimedDevicesPerUID    int           // claimed-devices-per-uid
+	LeasedDevicesPerUID     int           // leased-devices-per-uid
 	PassedDescriptorsPerUID int           // passed-descriptors-per-uid
 	Reclaim                 time.Duration // reclaim-msec
 }
 
 // limitKeys are the keys of [limits]. All may be left out.
 type limitKeys struct {
-	connections, reserved, perUID     hal.Opt[int64]
-	queued, queuedPerUID              hal.Opt[int64]
-	write, message                    hal.Opt[int64]
-	watched, claimed, passed, reclaim hal.Opt[int64]
+	connections, reserved, perUID             hal.Opt[int64]
+	queued, queuedPerUID                      hal.Opt[int64]
+	write, message                            hal.Opt[int64]
+	watched, claimed, leased, passed, reclaim hal.Opt[int64]
 }
 
 // Fields declares the keys, with their ranges.
@@ -78,6 +79,8 @@ func (k *limitKeys) Fields(f *hal.Fields) {
 		"How many devices one uid may watch. 256 by default.")
 	f.OptIntIn("claimed-devices-per-uid", &k.claimed, 0, 100_000, hal.Unitless,
 		"How many devices one uid may have claimed. 64 by default.")
+	f.OptIntIn("leased-devices-per-uid", &k.leased, 0, 100_000, hal.Unitless,
+		"How many devices one uid may have leased, those included that are not free after the lease. One of which it has several descriptors counts as often, where each can be revoked alone. 64 by default.")
 	f.OptIntIn("passed-descriptors-per-uid", &k.passed, 0, 253, hal.Unitless,
 		"How many descriptors may be on their way to one uid, passed and not yet received. 8 by default.")
 	f.OptIntIn("reclaim-msec", &k.reclaim, 0, 3_600_000, hal.Milliseconds,
@@ -97,6 +100,7 @@ func (k *limitKeys) limits() Limits {
 		MessageTimeout:          msec(k.message.Or(10_000)),
 		WatchedDevicesPerUID:    int(k.watched.Or(256)),
 		ClaimedDevicesPerUID:    int(k.claimed.Or(64)),
+		LeasedDevicesPerUID:     int(k.leased.Or(64)),
 		PassedDescriptorsPerUID: int(k.passed.Or(8)),
 		Reclaim:                 msec(k.reclaim.Or(5_000)),
 	}

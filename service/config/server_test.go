@@ -17,7 +17,7 @@ func TestServerDefaults(t *testing.T) {
 	want := &Server{LogLevel: slog.LevelInfo, Limits: Limits{
 		Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1048576,
 		WriteTimeout: 10 * time.Second, MessageTimeout: 10 * time.Second, WatchedDevicesPerUID: 256, ClaimedDevicesPerUID: 64,
-		PassedDescriptorsPerUID: 8, Reclaim: 5 * time.Second,
+		LeasedDevicesPerUID: 64, PassedDescriptorsPerUID: 8, Reclaim: 5 * time.Second,
 	}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -41,13 +41,14 @@ write-timeout-msec = 1
 message-timeout-msec = 2
 watched-devices-per-uid = 3
 claimed-devices-per-uid = 4
+leased-devices-per-uid = 7
 passed-descriptors-per-uid = 5
 reclaim-msec = 6
 `)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
+	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 7, 5, 6 * time.Millisecond}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

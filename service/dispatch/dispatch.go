@@ -26,8 +26,8 @@ type Peer interface {
 	ReplyLimit() int
 	// Blocked refuses a call that would change a device which somebody else has for itself.
 	Blocked(call *hal.Call) error
-	// MayPass refuses a call whose reply would have descriptors, where too many were passed and not received yet.
-	MayPass() error
+	// MayPass refuses a call on so many devices whose reply would have descriptors, where too many were passed and not received yet, or too many devices are leased.
+	MayPass(devices int) error
 	// Attach hands over the descriptors that ride the reply which Serve returns, or which Finish is called with, next.
 	Attach(files []int)
 	// Finish sends the reply of a call for which Serve said Waiting. nil is the reply of a oneway call.
@@ -107,7 +107,7 @@ func (d *Dispatcher) run(e *Envelope, p Peer, call *hal.Call, permitted hal.Perm
 		err = p.Blocked(call)
 	}
 	if err == nil && m.PassesFiles {
-		err = p.MayPass()
+		err = p.MayPass(call.Devices())
 	}
 	if err != nil {
 		call.Release()
