@@ -27,16 +27,17 @@ import (
 const stamp = "/run/halberd/started"
 
 // assemble makes a server of the flags, the configuration and the sockets.
-func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer) (*service.Server, error) {
+func assemble(f flags, records *journal.Log, level *slog.LevelVar, stdout io.Writer) (*service.Server, error) {
 	opt := options(f)
 	settings, err := loadSettings(f, opt)
 	if err != nil {
 		return nil, err
 	}
 	level.Set(settings.LogLevel)
+	log := records.Logger(level)
 	c := service.Config{
 		Version: version, Log: log, Drivers: board.Drivers(), Limits: settings.Limits,
-		Audit: settings.Audit, AuditLog: journal.New(slog.LevelInfo), // whatever log-level is
+		Audit: settings.Audit, AuditLog: records.Logger(slog.LevelInfo), // whatever log-level is
 		Kernel: kernel.Linux{}, FirstStart: true,
 		Policy: func(cat *hal.Catalog) (*config.PolicyFiles, error) { return config.LoadPolicy(opt, cat) },
 	}

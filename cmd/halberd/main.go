@@ -117,8 +117,7 @@ func parseAll(set *flag.FlagSet, args []string) error {
 func serve(f flags, stdout io.Writer) error {
 	spareProcessor()
 	level := new(slog.LevelVar)
-	log := journal.New(level)
-	s, err := assemble(f, log, level, stdout)
+	s, err := assemble(f, journal.Open(), level, stdout)
 	if err != nil {
 		return err
 	}

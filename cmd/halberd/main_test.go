@@ -119,11 +119,14 @@ func daemon(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts a process that ends with the test at the latest.
+// start starts a process that ends with the test at the latest. Its standard error is read, unless it has one already.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{Cmd: cmd, stdout: newOutput(), stderr: newOutput(), done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	cmd.Stdout = p.stdout
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.stderr
+	}
 	if err := cmd.Start(); err != nil {
 		if cmd.SysProcAttr != nil && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)) {
 			t.Skipf("cannot start a process with namespaces or an identity of its own: %v", err)

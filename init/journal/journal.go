@@ -8,24 +8,42 @@ import (
 	"strings"
 )
 
-// New gives a logger that writes to the journal where standard error is connected to it, which is how systemd starts services, and else as text to
-// standard error.
-func New(level slog.Leveler) *slog.Logger {
-	if isStream(os.Getenv("JOURNAL_STREAM"), int(os.Stderr.Fd())) {
+// lost is what is said once there is room again.
+const lost = "records were dropped: nobody read them"
+
+// Log is where records go: to the journal where standard error is connected to it, which is how systemd starts services, and else as text to standard error. Nothing waits for whoever reads them: what finds no
+// room is dropped and counted.
+type Log struct {
+	journal *journal // nil for standard error
+	stderr  *stderr
+}
+
+// Open opens it, for the process's life.
+func Open() *Log {
+	const fd = 2 // os.Stderr.Fd would change its flags
+	if isStream(os.Getenv("JOURNAL_STREAM"), fd) {
 		if socket, err := dial(address); err == nil {
-			return slog.New(&handler{level: level, socket: socket})
+			return &Log{journal: &journal{socket: socket}}
 		}
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return &Log{stderr: newStderr(fd)}
+}
+
+// Logger gives a logger of records from a level on.
+func (l *Log) Logger(level slog.Leveler) *slog.Logger {
+	if l.journal != nil {
+		return slog.New(&handler{level: level, journal: l.journal})
+	}
+	return slog.New(slog.NewTextHandler(l.stderr, &slog.HandlerOptions{Level: level}))
 }
 
 // handler is a slog.Handler over the journal's own protocol.
 type handler struct {
-	level  slog.Leveler
-	socket int
-	prefix string // of groups
-	fields map[string]string
-	text   string // the fields again, as they stand in the message
+	level   slog.Leveler
+	journal *journal
+	prefix  string // of groups
+	fields  map[string]string
+	text    string // the fields again, as they stand in the message
 }
 
 // Enabled reports whether a level is logged.
@@ -34,7 +52,7 @@ func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.
 // Handle sends one record. The message repeats the attributes, for people who read it without its fields.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	to := h.of(r)
-	return send(h.socket, entry(r.Message+to.text, priority(r.Level), to.fields))
+	return h.journal.send(entry(r.Message+to.text, priority(r.Level), to.fields))
 }
 
 // of gives a handler with the fields of one record.
@@ -58,7 +76,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 }
 
 func (h *handler) with(attrs []slog.Attr) *handler {
-	to := &handler{level: h.level, socket: h.socket, prefix: h.prefix, fields: map[string]string{}, text: h.text}
+	to := &handler{level: h.level, journal: h.journal, prefix: h.prefix, fields: map[string]string{}, text: h.text}
 	for k, v := range h.fields {
 		to.fields[k] = v
 	}

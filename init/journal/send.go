@@ -3,10 +3,12 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,6 +56,35 @@ func appendField(b []byte, name, value string) []byte {
 		b = append(b, '=')
 	}
 	return append(append(b, value...), '\n')
+}
+
+// journal is a socket to the journal.
+type journal struct {
+	socket int
+
+	mu      sync.Mutex
+	dropped int // records that it had no room for
+}
+
+// send sends a record, and before it how many were dropped. What finds no room is dropped itself.
+func (j *journal) send(record []byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.dropped > 0 {
+		n := strconv.Itoa(j.dropped)
+		if send(j.socket, entry(lost+" dropped="+n, priority(slog.LevelWarn), map[string]string{"HALBERD_DROPPED": n})) == nil {
+			j.dropped = 0
+		}
+	}
+	if j.dropped > 0 {
+		j.dropped++
+		return unix.EAGAIN
+	}
+	err := send(j.socket, record)
+	if err != nil {
+		j.dropped++
+	}
+	return err
 }
 
 // send sends a record. One that is too long for a datagram goes as a file in memory that is sealed.

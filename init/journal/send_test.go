@@ -66,7 +66,7 @@ func logger(t *testing.T, address string) *slog.Logger {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(socket) })
-	return slog.New(&handler{level: slog.LevelInfo, socket: socket})
+	return (&Log{journal: &journal{socket: socket}}).Logger(slog.LevelInfo)
 }
 
 // TestRecords: what arrives is what the journal's protocol has for it.
@@ -88,12 +88,38 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestFullJournal: nobody waits for a journal that does not read.
+// TestFullJournal: nobody waits for a journal that does not read, and how many records it lost is told before the next one.
 func TestFullJournal(t *testing.T) {
-	address, _ := journald(t)
+	address, next := journald(t)
 	log := logger(t, address)
-	for range 10_000 {
-		log.Info("again")
+	const total = 10_000
+	for i := range total {
+		log.Info("again", "i", i)
+	}
+	if got, want := next(), "PRIORITY=6\nMESSAGE=again i=0\nHALBERD_I=0\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	log.Info("the first that finds room, after what is said of the others")
+	came, dropped := 1, 0
+	for record := next(); dropped == 0; record = next() {
+		if _, err := fmt.Sscanf(record, "PRIORITY=4\nMESSAGE=records were dropped: nobody read them dropped=%d\n", &dropped); err == nil {
+			break
+		}
+		if want := fmt.Sprintf("PRIORITY=6\nMESSAGE=again i=%d\nHALBERD_I=%d\n", came, came); record != want {
+			t.Fatalf("got %q, want %q", record, want)
+		}
+		came++
+	}
+	if came+dropped != total {
+		t.Errorf("%d came and %d were dropped, want %d together", came, dropped, total)
+	}
+	log.Info("at last")
+	const one = "PRIORITY=4\nMESSAGE=records were dropped: nobody read them dropped=1\nHALBERD_DROPPED=1\n"
+	if got := next(); got != one {
+		t.Errorf("got %q, want %q", got, one)
+	}
+	if got := next(); !strings.Contains(got, "at last") {
+		t.Errorf("got %q", got)
 	}
 }
 
