@@ -66,9 +66,9 @@ func TestSlowFollower(t *testing.T) {
 	const total = 5000
 	var got []told
 	var rest []byte
-	for uid := range uint32(total) { // each with a budget of its own
-		r := b.server.audit.Begin(audit.Denied, hal.Control, uid)
-		r.Reason = hal.Some("no")
+	for uid := range total {
+		r := b.server.audit.Now(audit.Denied) // no budget is asked for
+		r.UID, r.Reason = int64(uid), hal.Some("no")
 		b.server.audit.End(r)
 		var more []told
 		more, rest = records(t, fast, rest)

@@ -87,7 +87,7 @@ func (c *caller) identify(r *audit.Record) {
 // auditMethod declares Policy.Audit.
 func (s *Server) auditMethod() *hal.Method {
 	m := hal.Stream(hal.Administer, "Audit", "Tells each decision that is recorded, as it is made: all that is denied or dropped, and of what is permitted what audit in halberd.toml says, calls of the verbs hazard and administer where it says nothing.\n"+
-		"Of each of these kinds, each uid has ten records and then one a second. Any number of administrators may follow; one that is slow loses the oldest records, and keeps nobody waiting.\n"+
+		"Of each of these kinds, each uid has ten records and then one a second, each block of 65,536 uids ten times as many, and all together a hundred times. Any number of administrators may follow; one that is slow loses the oldest records, and keeps nobody waiting.\n"+
 		"The first event is the record of this call itself, also where it is not recorded.", s.ownRecord, s.followAudit)
 	s.auditCall = m
 	return m

@@ -26,6 +26,7 @@ type record struct {
 	Parameter, Value string
 	RetryAfterMSec   *int64
 	Omitted, Lost    int64
+	OmittedOthers    int64
 }
 
 // audit shows records as they are made, until it is interrupted.
@@ -55,6 +56,9 @@ func (r *record) show(w io.Writer) error {
 	at := time.UnixMicro(r.TimeUSec).Format("2006-01-02 15:04:05.000")
 	if r.Lost > 0 {
 		fmt.Fprintf(w, "%d records were skipped here, since this program was too slow\n", r.Lost)
+	}
+	if r.OmittedOthers > 0 {
+		fmt.Fprintf(w, "%d records of other uids were left out here, since there were too many\n", r.OmittedOthers)
 	}
 	if r.Omitted > 0 {
 		fmt.Fprintf(w, "%d records of uid %d were left out here, since there were too many\n", r.Omitted, r.UID)

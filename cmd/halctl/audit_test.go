@@ -38,10 +38,10 @@ func TestAudit(t *testing.T) {
 
 // TestAuditRows: what a record says cannot look like another one, and what is missing is told where it is.
 func TestAuditRows(t *testing.T) {
-	address, _ := standIn(t, `{"parameters":{"timeUSec":1000000,"decision":"denied","method":"io.halberd.Gpio.Set","uid":1000,"pid":7,"devices":["a","b"],"reason":"no\n2026 allowed\u001b[2J","omitted":3,"lost":4},"continues":true}`,
+	address, _ := standIn(t, `{"parameters":{"timeUSec":1000000,"decision":"denied","method":"io.halberd.Gpio.Set","uid":1000,"pid":7,"devices":["a","b"],"reason":"no\n2026 allowed\u001b[2J","omitted":3,"omittedOthers":5,"lost":4},"continues":true}`,
 		`{"parameters":{"timeUSec":1000000,"decision":"dropped","uid":1000,"pid":7,"reason":"nonsense","omitted":0,"lost":0}}`)
 	status, stdout, stderr := halctl(t, "-a", address, "audit")
-	want := []string{"TIME …", "4 records were skipped here, since this program was too slow", "3 records of uid 1000 were left out here, since there were too many",
+	want := []string{"TIME …", "4 records were skipped here, since this program was too slow", "5 records of other uids were left out here, since there were too many", "3 records of uid 1000 were left out here, since there were too many",
 		"denied    1000   7        Gpio.Set            a b               no 2026 allowed\ufffd[2J", "dropped   1000   7        -                   -                 nonsense"}
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	if status != 0 || stderr != "" || len(lines) != len(want) {

@@ -49,7 +49,7 @@ func newLessons() (*lessons, error) {
 // learn takes a record in. Only denials teach anything: of a call that came too often there is a grant already.
 func (l *lessons) learn(r *record) {
 	l.taken[r.Grant] = true
-	l.omitted += r.Omitted
+	l.omitted += r.Omitted + r.OmittedOthers
 	l.lost += r.Lost
 	switch m := l.catalog.Method([]byte(r.Method)); {
 	case r.Decision != "denied":

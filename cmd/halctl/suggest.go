@@ -160,7 +160,7 @@ func journalRecord(fields map[string]json.RawMessage) *record {
 		return nil
 	}
 	r := &record{Decision: text("HALBERD_DECISION"), Method: text("HALBERD_METHOD"), UID: uid, Unit: text("HALBERD_UNIT"), Devices: strings.Fields(text("HALBERD_DEVICES")),
-		Uncovered: text("HALBERD_UNCOVERED"), Grant: text("HALBERD_GRANT"), Reason: text("HALBERD_REASON"), Parameter: text("HALBERD_PARAMETER"), Value: text("HALBERD_VALUE"), Omitted: number("HALBERD_OMITTED")}
+		Uncovered: text("HALBERD_UNCOVERED"), Grant: text("HALBERD_GRANT"), Reason: text("HALBERD_REASON"), Parameter: text("HALBERD_PARAMETER"), Value: text("HALBERD_VALUE"), Omitted: number("HALBERD_OMITTED"), OmittedOthers: number("HALBERD_OMITTED_OTHERS")}
 	if fields["HALBERD_RETRY_AFTER_MSEC"] != nil {
 		wait := number("HALBERD_RETRY_AFTER_MSEC")
 		r.RetryAfterMSec = &wait

@@ -29,7 +29,7 @@ func TestAuditFields(t *testing.T) {
 	want := map[string]string{
 		"HALBERD_DECISION": "denied", "HALBERD_METHOD": "io.halberd.Gpio.Set", "HALBERD_VERB": "control", "HALBERD_UID": "1000", "HALBERD_GID": "100", "HALBERD_PID": "7",
 		"HALBERD_UNIT": "a.service", "HALBERD_TRANSPORT": "stream", "HALBERD_DEVICES": "relay-up relay-down", "HALBERD_UNCOVERED": "relay-down", "HALBERD_GRANT": "pump",
-		"HALBERD_REASON": "no", "HALBERD_PARAMETER": "value", "HALBERD_VALUE": "3", "HALBERD_RETRY_AFTER_MSEC": "20", "HALBERD_OMITTED": "4",
+		"HALBERD_REASON": "no", "HALBERD_PARAMETER": "value", "HALBERD_VALUE": "3", "HALBERD_RETRY_AFTER_MSEC": "20", "HALBERD_OMITTED": "4", "HALBERD_OMITTED_OTHERS": "5",
 	}
 	if !maps.Equal(got.fields, want) {
 		t.Errorf("got  %v\nwant %v", got.fields, want)
@@ -44,7 +44,7 @@ func fill(r *audit.Record) {
 	r.Method, r.Verb, r.Unit = hal.Some("io.halberd.Gpio.Set"), hal.Some("control"), hal.Some("a.service")
 	r.Devices, r.Uncovered = hal.Some([]string{"relay-up", "relay-down"}), hal.Some("relay-down")
 	r.Grant, r.Reason, r.Parameter, r.Value = hal.Some("pump"), hal.Some("no"), hal.Some("value"), hal.Some("3")
-	r.RetryAfterMSec = hal.Some[int64](20)
+	r.RetryAfterMSec, r.OmittedOthers = hal.Some[int64](20), hal.Some[int64](5)
 }
 
 // capture keeps what would be sent to the journal.

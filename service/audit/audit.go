@@ -3,6 +3,8 @@
 //
 // A peer that is denied again and again must not fill the log: each uid has ten records and then one a second; how many were left out stands in the
 // next one. Denials, permitted hazards and all else that is permitted are counted apart, so that none of them hides another.
+//
+// Whoever has many uids, as by a user namespace, is bounded too: each block of 65,536 uids has a hundred records and then ten a second, and all have a thousand and then a hundred a second. See budget.go.
 package audit
 
 import (
@@ -13,18 +15,13 @@ import (
 	"github.com/halberd-io/halberd/hal"
 )
 
-const (
-	burst    = 10
-	interval = time.Second
-	maxUIDs  = 1024
-)
-
 // Log takes records. It belongs to the loop's goroutine.
 type Log struct {
-	log   *slog.Logger
-	now   func() time.Time
-	peers map[uint32]*[kinds]budget
-	feed  hal.Feed[*Record]
+	log  *slog.Logger
+	now  func() time.Time
+	feed hal.Feed[*Record]
+
+	uids, blocks, everybody accounts
 }
 
 // kind is what has a budget of its own.
@@ -47,16 +44,13 @@ func kindOf(d Decision, v hal.Verb) kind {
 	return theRest
 }
 
-// budget is what one uid may still write of one kind.
-type budget struct {
-	left    int
-	since   time.Time
-	omitted int
-}
-
 // New makes a Log that writes to log.
 func New(log *slog.Logger) *Log {
-	return &Log{log: log, now: time.Now, peers: map[uint32]*[kinds]budget{}}
+	return &Log{log: log, now: time.Now,
+		uids:      newAccounts(maxUIDs, rate{burst, interval}),
+		blocks:    newAccounts(maxBlocks, rate{10 * burst, interval / 10}),
+		everybody: newAccounts(1, rate{100 * burst, interval / 100}),
+	}
 }
 
 // Follow calls f for each record from now on, until it is stopped. Records are shared: f must not change them.
@@ -64,12 +58,15 @@ func (l *Log) Follow(f func(*Record)) (stop func()) { return l.feed.Subscribe(f)
 
 // Begin gives the record of a decision about a call of this verb, or nil where the uid has written too much: then there is nothing to find out for it. End has to be called with it.
 func (l *Log) Begin(d Decision, v hal.Verb, uid uint32) *Record {
-	omitted, ok := l.spend(uid, kindOf(d, v))
+	omitted, others, ok := l.spend(uid, kindOf(d, v))
 	if !ok {
 		return nil
 	}
 	r := l.Now(d)
 	r.UID, r.Omitted = int64(uid), int64(omitted)
+	if others > 0 {
+		r.OmittedOthers = hal.Some(int64(others))
+	}
 	return r
 }
 
@@ -113,34 +110,23 @@ func (a *attributes) Examine(name string, v hal.Scalar) {
 
 func (a *attributes) all() []slog.Attr { return a.attrs }
 
-// spend takes one record from a uid's budget, and gives how many were left out before it.
-func (l *Log) spend(uid uint32, k kind) (omitted int, ok bool) {
+// spend takes one record from a uid's budget, from that of its block and from that of all, and gives how many were left out before it: of the uid, and of others that nobody remembers any more.
+func (l *Log) spend(uid uint32, k kind) (omitted, others int, ok bool) {
 	now := l.now()
-	b := &l.budgets(uid, now)[k]
-	if earned := int(now.Sub(b.since) / interval); earned > 0 {
-		b.left = min(burst, b.left+earned)
-		b.since = now
+	everybody := l.everybody.of(0, now, nil)
+	blockOf := l.blocks.of(uid>>16, now, everybody)
+	own, block, all := &l.uids.of(uid, now, blockOf).budgets[k], &blockOf.budgets[k], &everybody.budgets[k]
+	own.earn(now)
+	block.earn(now)
+	all.earn(now)
+	if own.left == 0 || block.left == 0 || all.left == 0 {
+		own.omitted++
+		return 0, 0, false
 	}
-	if b.left == 0 {
-		b.omitted++
-		return 0, false
-	}
-	b.left--
-	omitted, b.omitted = b.omitted, 0
-	return omitted, true
-}
-
-func (l *Log) budgets(uid uint32, now time.Time) *[kinds]budget {
-	all := l.peers[uid]
-	if all == nil {
-		if len(l.peers) >= maxUIDs {
-			clear(l.peers)
-		}
-		all = new([kinds]budget)
-		for k := range all {
-			all[k] = budget{left: burst, since: now}
-		}
-		l.peers[uid] = all
-	}
-	return all
+	own.left--
+	block.left--
+	all.left--
+	omitted, others = own.omitted, block.omitted+all.omitted
+	own.omitted, block.omitted, all.omitted = 0, 0, 0
+	return omitted, others, true
 }

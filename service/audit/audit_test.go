@@ -174,14 +174,108 @@ func TestBudgetsOfKinds(t *testing.T) {
 	}
 }
 
-// TestManyUIDs: the budgets themselves are bounded.
+// tally adds up what records tell.
+type tally struct{ records, omitted, others int64 }
+
+func (y *tally) add(r *Record) {
+	y.records++
+	y.omitted += r.Omitted
+	y.others += r.OmittedOthers.Value
+}
+
+func (y *tally) all() int64 { return y.records + y.omitted + y.others }
+
+// TestManyUIDs: whoever has many uids, as by a user namespace, gets no more records than a hundred and then ten a second, keeps nobody else from theirs, makes nothing grow, and no count of what was left out is lost.
 func TestManyUIDs(t *testing.T) {
-	l, _, _ := newLog(t)
-	for uid := range uint32(3 * maxUIDs) {
-		deny(l, uid)
+	l, c, _ := newLog(t)
+	var strangers, neighbours tally
+	l.Follow(func(r *Record) {
+		if r.UID < 1<<16 {
+			neighbours.add(r)
+		} else {
+			strangers.add(r)
+		}
+	})
+	const first, uids, rounds = 100 << 16, 3 * maxUIDs, 20
+	for range rounds {
+		for uid := range uint32(uids) {
+			deny(l, first+uid)
+		}
+		for uid := range uint32(5) {
+			deny(l, uid)
+		}
+		c.now = c.now.Add(interval)
 	}
-	if got := len(l.peers); got > maxUIDs {
-		t.Errorf("%d budgets are kept, want at most %d", got, maxUIDs)
+	if most := int64(10*burst + 10*(rounds-1)); strangers.records != most {
+		t.Errorf("%d records of many uids, want %d", strangers.records, most)
+	}
+	if neighbours.records != 5*rounds || neighbours.omitted > 0 {
+		t.Errorf("%+v of others, want %d records and nothing left out", neighbours, 5*rounds)
+	}
+	if u, b := len(l.uids.known), len(l.blocks.known); u > maxUIDs || b > maxBlocks || l.uids.inOrder.Len() != u {
+		t.Errorf("%d uids and %d blocks are kept, want at most %d and %d", u, b, maxUIDs, maxBlocks)
+	}
+	c.now = c.now.Add(time.Hour)
+	for uid := range uint32(maxUIDs) { // those that are kept tell of themselves, in a block of which nobody is suppressed
+		c.now = c.now.Add(interval)
+		deny(l, first+uids-1-uid)
+	}
+	if got, want := strangers.all(), int64(uids*rounds+maxUIDs); got != want {
+		t.Errorf("%+v add up to %d, want %d", strangers, got, want)
+	}
+}
+
+// TestManyBlocks: whatever uids there are, all together get no more records than a thousand and then a hundred a second, and no count is lost with a block that is forgotten.
+func TestManyBlocks(t *testing.T) {
+	l, c, _ := newLog(t)
+	var told tally
+	l.Follow(told.add)
+	const blocks, rounds = 3 * maxBlocks, 50
+	n := int64(0)
+	for round := range uint32(rounds) {
+		for block := range uint32(blocks) {
+			for uid := range uint32(10) {
+				deny(l, block<<16+10*round+uid)
+				n++
+			}
+		}
+		c.now = c.now.Add(interval)
+	}
+	if most := int64(100*burst + 100*(rounds-1)); told.records != most {
+		t.Errorf("%d records, want %d", told.records, most)
+	}
+	left := int64(0)
+	for _, a := range []*accounts{&l.uids, &l.blocks, &l.everybody} {
+		for _, e := range a.known {
+			left += int64(e.Value.(*account).budgets[notPermitted].omitted)
+		}
+	}
+	if told.all()+left != n || left == 0 {
+		t.Errorf("%+v, and %d are to be told of: together %d, want %d", told, left, told.all()+left, n)
+	}
+}
+
+// TestUIDThatComesAgain: one that was forgotten for others begins anew, and what it had left out is told with the record of another one.
+func TestUIDThatComesAgain(t *testing.T) {
+	l, _, out := newLog(t)
+	for range burst + 7 {
+		deny(l, 1)
+	}
+	lines(out)
+	for uid := range uint32(maxUIDs) {
+		write(l, Allowed, set, 2<<16+uid, nil) // of another kind, and another block
+	}
+	if _, known := l.uids.known[1]; known {
+		t.Fatal("it is not forgotten")
+	}
+	lines(out)
+	deny(l, 2)
+	if got := lines(out); len(got) != 1 || !strings.Contains(got[0], "uid=2") || !strings.HasSuffix(got[0], " omittedOthers=7") {
+		t.Errorf("another one's record is %q, want 7 of others", got)
+	}
+	deny(l, 1)
+	if got := lines(out); len(got) != 1 || strings.Contains(got[0], "omitted") {
+		t.Errorf("its own record is %q", got)
 	}
 }
 

@@ -44,6 +44,7 @@ type Record struct {
 	Value          hal.Opt[string]
 	RetryAfterMSec hal.Opt[int64]
 	Omitted        int64
+	OmittedOthers  hal.Opt[int64]
 }
 
 // Fields declares the fields. The log has them under the same names.
@@ -65,6 +66,7 @@ func (r *Record) Fields(f *hal.Fields) {
 	f.OptText("value", &r.Value, "That value, a number in decimal.")
 	f.OptInt("retryAfterMSec", &r.RetryAfterMSec, hal.Milliseconds, "A grant covers the call, and has a token after this time.")
 	f.Int("omitted", &r.Omitted, hal.Unitless, "How many records of the same uid were left out before this one, because there were too many.")
+	f.OptInt("omittedOthers", &r.OmittedOthers, hal.Unitless, "How many records of other uids were left out that no record of theirs will tell of: too many uids had too many.")
 }
 
 // Call says which method was called.
