@@ -1,6 +1,7 @@
 package gpio
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -344,5 +345,32 @@ func TestCloseWhileAWorkerAsksForEdges(t *testing.T) {
 	}
 	if n := b.Loop.Polled(); n != 0 {
 		t.Errorf("%d descriptors are polled", n)
+	}
+}
+
+// TestEdgeTime: an edge has the kernel's time of it, by CLOCK_MONOTONIC, however late it is read.
+func TestEdgeTime(t *testing.T) {
+	for _, line := range []string{"BUTTON", "FAR_IN"} {
+		k := bench()
+		b := simtest.Open(t, Driver(), k, false)
+		w := b.Watch("Watch", `{"lines":["`+line+`"]}`)
+		w.Events()
+		before := monotonic()
+		k.Pull(line, 1)
+		between := monotonic()
+		k.Pull(line, 0)
+		after := monotonic()
+		var up, down int64
+		for event := range strings.SplitSeq(w.Events(), "\n") {
+			_, text, _ := strings.Cut(event, `"timestampNSec":`)
+			to := &up
+			if strings.Contains(event, falling) {
+				to = &down
+			}
+			_, _ = fmt.Sscan(strings.TrimRight(text, "}"), to)
+		}
+		if up < before || up > between || down < between || down > after {
+			t.Errorf("%s: the edges are of %d and %d, want times from %d, %d to %d", line, up, down, before, between, after)
+		}
 	}
 }

@@ -204,14 +204,17 @@ const step = 10 * time.Millisecond
 
 // reader takes the events of a watch.
 type reader struct {
-	loop   *Loop
-	events [][]byte
-	failed error
+	loop    *Loop
+	blocked bool // it takes none
+	events  [][]byte
+	failed  error
 }
 
 func (r *reader) Event(encode func([]byte) []byte) bool {
-	r.events = append(r.events, encode(nil))
-	return true
+	if !r.blocked {
+		r.events = append(r.events, encode(nil))
+	}
+	return !r.blocked
 }
 
 func (r *reader) Submit(bus string, run, done func()) error { return r.loop.Submit(bus, run, done) }
@@ -220,6 +223,11 @@ func (r *reader) Fail(err error)                            { r.failed = err }
 // watch begins a watch. It runs until the class is closed, or the reader stops it.
 func (b *bench) watch(c Call) (r *reader, s *hal.Session, err error) {
 	r = &reader{loop: b.loop}
+	s, err = b.watchFor(c, r)
+	return r, s, err
+}
+
+func (b *bench) watchFor(c Call, r *reader) (s *hal.Session, err error) {
 	err = try(func() error {
 		_, permitted, err := b.authorise(c, permit{})
 		if err != nil {
@@ -232,7 +240,7 @@ func (b *bench) watch(c Call) (r *reader, s *hal.Session, err error) {
 		b.loop.Turn()
 		return r.failed
 	})
-	return r, s, err
+	return s, err
 }
 
 // pass lets time pass.

@@ -28,6 +28,8 @@
 //     would be a way around them.
 //   - calls: there is a call of each method that is carried out on this kernel, or is refused by the name given, and its reply has the declared results within their declared limits. Without
 //     it the checks below would find nothing to break. A method with the verb observe writes no attribute: a grant to look must not be one to touch.
+//   - watches: a watch tells the present state first, the same that the call gives without more, and then changes alone. Its events are numbered from 1, with those that a slow reader lost, and one that was
+//     away learns the state all the same.
 //   - gate: with a gate that refuses, no call reaches the kernel, neither to write nor to read. That is the promise on which everything else rests.
 //   - malformed: for each declared parameter, what is missing, null, of a wrong type, empty, one below the least or one above the greatest value, unknown or
 //     given twice is refused as InvalidParameter with its path, and the kernel is not touched; the least and the greatest value are taken.

@@ -53,6 +53,7 @@ var checks = []check{
 	{"text", text},
 	{"names", names},
 	{"calls", calls},
+	{"watches", watches},
 	{"gate", gated},
 	{"malformed", malformed},
 	{"faults when opening", faultsOpening},

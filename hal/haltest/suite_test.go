@@ -72,6 +72,10 @@ func TestChecksFind(t *testing.T) {
 		{"calls", "result that is not there", flaws{missingResult: true}, `Get {"lamp":"hall"}: level is not there`},
 		{"calls", "observer that writes", flaws{observerWrites: true}, `Get {"lamp":"hall"}: it observes, and writes: pwrite /sys/lamps/hall "0"`},
 
+		{"watches", "state that is another one", flaws{moody: true}, `Watch {"lamps":["hall"]}: the first event is {"kind":"","level":2,"sequence":1,"lost":0}, and without more the state is {"kind":"","level":1,"sequence":1,"lost":0}`},
+		{"watches", "event without a change", flaws{chatters: true}, `Watch {"lamps":["hall"]}: 2 events, and nothing happened, want the 1 states alone`},
+		{"watches", "what a slow reader lost", flaws{chatters: true}, `Watch {"lamps":["hall"]}, of a slow reader: the first event is {"kind":"","level":0,"sequence":2,"lost":1}`},
+
 		{"gate", "kernel asked before the gate", flaws{nosy: true}, `the gate refused it, and the kernel was asked: readdir /sys/lamps`},
 		{"gate", "kernel written later", flaws{sneaky: true}, `the gate refused it, and later the kernel was asked: pwrite /sys/lamps/hall "1"`},
 

@@ -19,6 +19,7 @@ type toy struct {
 	env   *hal.Env
 	lamps *hal.Set[*lamp]
 	most  int64 // the greatest level that messages take
+	moods int64
 	wrong flaws
 }
 
@@ -36,6 +37,7 @@ type flaws struct {
 	closesOnce, touchesLater, noClass, panicsOpening                           bool
 	noRescan, noSubsystems, noPlug, forgetful, byName, keepsGone, quiet        bool
 	restless, givesUp, reopens, panicsRescanning                               bool
+	chatters, moody                                                            bool
 }
 
 type lamp struct {
@@ -44,6 +46,7 @@ type lamp struct {
 	fd      int
 	inode   uint64
 	changes hal.Feed[int64]
+	told    int64 // to its watchers
 	ends    hal.Feed[error]
 	stop    func()
 	stuck   bool
@@ -370,6 +373,10 @@ func (y *toy) get(l *lamp, _ *hal.None, out *result) (err error) {
 	if y.wrong.missingResult || y.wrong.extraResult {
 		out.Level = 1
 	}
+	if y.wrong.moody {
+		y.moods++
+		out.Level = y.moods
+	}
 	return y.refuse(l, err)
 }
 
@@ -409,6 +416,7 @@ func (y *toy) send(_ hal.Holder, _ *everything, _ *hal.None) error {
 }
 
 func (y *toy) start(l *lamp, _ *hal.None, w *hal.Watcher[result]) (stop func(), err error) {
+	l.told = w.State().Level
 	end, endless := l.changes.Subscribe(func(n int64) { w.Emit(&result{n}) }), l.ends.Subscribe(w.Fail)
 	l.sample()
 	return func() {
@@ -423,7 +431,8 @@ func (y *toy) start(l *lamp, _ *hal.None, w *hal.Watcher[result]) (stop func(), 
 func (l *lamp) sample() {
 	l.rest()
 	l.stop = l.toy.env.Loop.After(10*time.Second, func() {
-		if n, err := l.read(); err == nil {
+		if n, err := l.read(); err == nil && (n != l.told || l.toy.wrong.chatters) {
+			l.told = n
 			l.changes.Publish(n)
 		}
 		l.sample()
