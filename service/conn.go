@@ -338,6 +338,7 @@ func (c *conn) close() {
 		c.expiry.Stop()
 	}
 	c.out.Drop()
+	c.in = frame.Splitter{} // who held something may be remembered longer
 	if !c.hungUp {
 		c.server.loop.Remove(c.fd)
 	}

@@ -16,7 +16,7 @@ const leaseDoc = "Hands over lines of one chip. The descriptor is the kernel's r
 	"The lines have the order of the call, those of a group that of board.toml. NotSupported{group} for a part of a group or more than one.\n" +
 	"Until the caller's connection ends, or Board.Release, the lines are Busy for everybody, the caller included, and watches of them end so. " +
 	"Then Halberd writes the on-release value of each, whatever direction and polarity the holder has given it, makes an input again what was one, and closes its own descriptor.\n" +
-	"A GPIO descriptor cannot be revoked: its holder can still drive the lines until it closes it, and so long they stay Busy. Grant this only to programs that may keep the lines.\n" +
+	"A GPIO descriptor cannot be revoked: its holder can still drive the lines until it closes it, and so long they stay Busy; Board.Holders says whose they are, and Board.Events when they are returned. Grant this only to programs that may keep the lines.\n" +
 	"NotSupported{lease} on a simulated board. Timeout where a bus hangs; the lease is ended then, once the bus comes back."
 
 type leaseOut struct{ File hal.File }

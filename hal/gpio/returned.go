@@ -140,7 +140,7 @@ func (le *lease) unwatch() {
 	}
 }
 
-// look asks the kernel who has the lines. It lets go of them all at once, so one that the holder does not have is enough.
+// look asks the kernel who has the lines: the holder's request has Halberd's name. It lets go of them all at once, so one that the holder does not have is enough.
 func (le *lease) look() {
 	le.used = false
 	for _, l := range le.lines {
@@ -151,9 +151,8 @@ func (le *lease) look() {
 			}
 			info, err := l.chip.info(l.offset)
 			if err == nil {
-				used := info.Flags.IsUsed()
-				le.used = le.used || used
-				le.returned = le.returned || !used || gpiocdev.BytesToString(info.Consumer[:]) != consumer
+				le.used = le.used || info.Flags.IsUsed()
+				le.returned = le.returned || gpiocdev.BytesToString(info.Consumer[:]) != consumer
 			}
 			return err
 		})

@@ -95,10 +95,30 @@ func TestLineThatAnotherProcessTakes(t *testing.T) {
 	})
 }
 
+// watched counts the lines that are watched.
+type watched struct {
+	*sim.Kernel
+	begun, now int
+}
+
+func (k *watched) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	err := k.Kernel.Ioctl(fd, request, argument)
+	switch {
+	case err != nil:
+	case request == uapi.GPIOWatchLine:
+		k.begun++
+		k.now++
+	case request == uapi.GPIOUnwatchLine:
+		k.now--
+	}
+	return err
+}
+
 // TestLeasedAnew: a line whose holder has let go of it may be leased before the chip was asked, and the first lease is over then.
 func TestLeasedAnew(t *testing.T) {
 	everyLender(t, func(t *testing.T, chip string, k *sim.Kernel) {
-		b := simtest.Open(t, Driver(), k, true, declare("in", `{"chip":"`+chip+`","line":3,"direction":"input"}`))
+		counted := &watched{Kernel: k}
+		b := simtest.Open(t, Driver(), counted, true, declare("in", `{"chip":"`+chip+`","line":3,"direction":"input"}`))
 		n := b.Ledger()
 		first := rent(b, k, `"in"`)
 		b.Hangup()
@@ -114,8 +134,8 @@ func TestLeasedAnew(t *testing.T) {
 		second.close()
 		b.Loop.Advance(calm)
 		n.Expect("the end", "-in", "")
-		if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
-			t.Errorf("%d timers and descriptors are left", n)
+		if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 || counted.begun == 0 || counted.now != 0 {
+			t.Errorf("%d timers and descriptors are left, %d lines are watched still, %d were", n, counted.now, counted.begun)
 		}
 	})
 }
@@ -223,6 +243,31 @@ func TestFaultsWhileALineIsKept(t *testing.T) {
 				b.Close()
 				done = failed == ""
 			}
+		}
+	})
+}
+
+// TestChipThatGoesWhileALineIsKept: the lease ends with it, also where nobody tells that it is gone, and the loop comes to rest.
+func TestChipThatGoesWhileALineIsKept(t *testing.T) {
+	everyLender(t, func(t *testing.T, chip string, _ *sim.Kernel) {
+		for _, told := range []bool{false, true} {
+			k := lender()
+			b := simtest.Open(t, Driver(), k, true, released(chip, `,"initial":0,"safe":0`)...)
+			n := b.Ledger()
+			h := rent(b, k, `"a"`)
+			b.Hangup()
+			b.Loop.Turn()
+			k.Unplug(map[string]string{"near": "gpiochip0", "far": "gpiochip1"}[chip])
+			if told && (b.Class.Rescan() || b.Loop.Polled() != 0) {
+				t.Error("the loop waits for a descriptor that is closed")
+			}
+			b.Loop.Turn()
+			n.Expect("unplugged", "+a -a", "")
+			b.Loop.Advance(time.Second)
+			if n := b.Loop.Timers() + b.Loop.Polled(); n != 0 {
+				t.Errorf("told %t: %d timers and descriptors are left", told, n)
+			}
+			h.close()
 		}
 	})
 }
