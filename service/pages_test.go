@@ -5,7 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/claim"
+	"github.com/halberd-io/halberd/service/peer"
 )
 
 // TestPagesFit: a page of the longest entries fits the smallest reply, with what is around it.
@@ -22,4 +26,32 @@ func TestPagesFit(t *testing.T) {
 			t.Errorf("a page of %s may have %d bytes, want at most %d", name, n, maxDatagramReply)
 		}
 	}
+}
+
+// TestFirstHolder: of several who have a device, List names the one who claimed it, and else the first one.
+func TestFirstHolder(t *testing.T) {
+	b := newBench(t, unix.SOCK_STREAM, peer.Stream)
+	device, _ := anyDevice{b.server}.Find([]byte("Led/front"))
+	as := func(uid uint32) *conn { return &conn{caller: caller{server: b.server, cred: peer.Credentials{UID: uid}}} }
+	expect := func(want string) {
+		t.Helper()
+		if got := b.server.holderNames()["Led/front"]; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	expect("")
+	first, second := b.server.leases.Begin("Led", device.Device.Device, as(7)), b.server.leases.Begin("Led", device.Device.Device, as(8))
+	expect("uid 7")
+	claimant := as(9)
+	b.server.claims.Take(claimant, []claim.Device{device.Device}, func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	expect("uid 9")
+	b.server.claims.End(claimant)
+	first.Return()
+	expect("uid 8")
+	second.Return()
+	expect("")
 }
