@@ -32,7 +32,9 @@ func TestPagesFit(t *testing.T) {
 func TestFirstHolder(t *testing.T) {
 	b := newBench(t, unix.SOCK_STREAM, peer.Stream)
 	device, _ := anyDevice{b.server}.Find([]byte("Led/front"))
-	as := func(uid uint32) *conn { return &conn{caller: caller{server: b.server, cred: peer.Credentials{UID: uid}}} }
+	as := func(uid uint32) *conn {
+		return &conn{caller: caller{server: b.server, cred: peer.Credentials{UID: uid}}}
+	}
 	expect := func(want string) {
 		t.Helper()
 		if got := b.server.holderNames()["Led/front"]; got != want {
