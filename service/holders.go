@@ -1,9 +1,7 @@
 package service
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -21,24 +19,28 @@ const (
 
 // holding is a device that somebody has.
 type holding struct {
-	claim.Device
-	number int64 // of the lease; 0 for a claim
-	holder hal.Holder
-	uid    uint32
-	ended  bool
+	class, id, name string // name is Class/ID
+	number          int64  // of the lease; 0 for a claim
+	holder          hal.Holder
+	uid             uint32
+	ended           bool
 }
 
 // holdings lists them, by class and ID; of one device the claim first, and then the leases in their order.
 func (s *Server) holdings() []holding {
 	var all []holding
+	add := func(d claim.Device, number int64, h hal.Holder, uid uint32, ended bool) {
+		all = append(all, holding{d.Class, d.ID(), d.Name(), number, h, uid, ended})
+	}
 	for _, h := range s.claims.All() {
-		all = append(all, holding{h.Device, 0, h.Holder, h.UID, h.Ending()})
+		add(h.Device, 0, h.Holder, h.UID, h.Ending())
 	}
 	for _, l := range s.leases.All() {
-		all = append(all, holding{claim.Device{Device: l.Device, Class: l.Class}, l.Number, l.Holder, callerOf(l.Holder).cred.UID, l.Ended})
+		add(claim.Device{Device: l.Device, Class: l.Class}, l.Number, l.Holder, callerOf(l.Holder).cred.UID, l.Ended)
 	}
-	slices.SortFunc(all, func(a, b holding) int {
-		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.number, b.number))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return a.name < b.name || a.name == b.name && a.number < b.number
 	})
 	return all
 }
@@ -50,21 +52,21 @@ func (s *Server) holderNames() map[string]string {
 		if names == nil {
 			names = map[string]string{}
 		}
-		if name := h.Name(); names[name] == "" {
-			names[name] = holderName(h.uid)
+		if names[h.name] == "" {
+			names[h.name] = holderName(h.uid)
 		}
 	}
 	return names
 }
 
 // cursor is where a list goes on. A device's name has no space.
-func (h *holding) cursor() string { return fmt.Sprintf("%s %d", h.Name(), h.number) }
+func (h *holding) cursor() string { return h.name + " " + strconv.FormatInt(h.number, 10) }
 
 // isBehind reports whether the list goes on with this one. A cursor without a number stands behind all of a device.
 func (h *holding) isBehind(cursor string) bool {
 	name, text, given := strings.Cut(cursor, " ")
-	if name != h.Name() {
-		return h.Name() > name
+	if name != h.name {
+		return h.name > name
 	}
 	number, err := strconv.ParseInt(text, 10, 64)
 	return given && err == nil && h.number > number
@@ -89,7 +91,7 @@ func (p *holder) Fields(f *hal.Fields) {
 
 // view is a holding as somebody is told of it.
 func (h *holding) view(asks hal.Holder) holder {
-	out := holder{device: h.Name(), kind: byClaim, uid: int64(h.uid), own: h.holder == asks, ended: h.ended}
+	out := holder{device: h.name, kind: byClaim, uid: int64(h.uid), own: h.holder == asks, ended: h.ended}
 	if h.number > 0 {
 		out.kind = byLease
 	}
@@ -128,7 +130,7 @@ func (s *Server) holders(h hal.Holder, in *afterHolder, out *holdersOut) error {
 	rights := callerOf(h).rights()
 	last := ""
 	for _, held := range s.holdings() {
-		if in.after.Set && !held.isBehind(in.after.Value) || !rights.MayTouch(held.Class, held.ID()) {
+		if in.after.Set && !held.isBehind(in.after.Value) || !rights.MayTouch(held.class, held.id) {
 			continue
 		}
 		if len(out.holders) == maxListed {
