@@ -15,6 +15,7 @@ type storeManager struct{}
 
 func (storeManager) Store(name string, fd int) error { return notify.Store(name, fd) }
 func (storeManager) Unstore(name string) error       { return notify.Unstore(name) }
+func (storeManager) Wait() error                     { return notify.Wait() }
 
 // inheritance is what was in the store when the daemon was started.
 type inheritance struct{ all []keep.Inherited }
