@@ -11,7 +11,8 @@ import (
 )
 
 // request is a number of lines requested together. Its descriptor is the reading end of a pipe that holds one byte while events wait, and that hangs up when the chip is gone; the
-// events themselves wait here, since a pipe cannot drop the oldest.
+// events themselves wait here, since a pipe cannot drop the oldest. A duplicate of the descriptor, whoever made it, stands for the same request, and the lines are held until the last
+// one is closed, wherever that is: the writing end tells.
 type request struct {
 	chip   *chip
 	lines  []*line
@@ -20,7 +21,7 @@ type request struct {
 	seqno  uint32
 	perOne map[*line]uint32 // sequence numbers of each line
 	signal int              // the writing end; -1 when closed
-	fd     int
+	fd     int              // the descriptor that was used last
 }
 
 // fifo is the kernel's rounding of an event buffer: a power of two.
@@ -41,6 +42,7 @@ func (k *Kernel) requestLines(c *chip, r *gpiocdev.LineRequest) error {
 	if err := validate(&r.Config, n); err != nil {
 		return err
 	}
+	k.freeLines()
 	req := &request{chip: c, room: fifo(r.EventBufferSize, n), perOne: map[*line]uint32{}, signal: -1}
 	err := req.take(r, n)
 	if err == nil {
@@ -82,8 +84,54 @@ func (r *request) connect(k *Kernel) error {
 		return err
 	}
 	r.fd, r.signal = ends[0], ends[1]
-	k.files[r.fd] = &handle{file: r, readable: true}
+	inode, err := inodeOf(r.fd)
+	if err != nil {
+		_ = unix.Close(r.fd)
+		return err
+	}
+	h := &handle{file: r, readable: true}
+	k.files[r.fd], k.requests[inode] = h, h
 	return nil
+}
+
+func inodeOf(fd int) (uint64, error) {
+	var stat unix.Stat_t
+	err := unix.Fstat(fd, &stat)
+	return stat.Ino, err
+}
+
+// duplicate finds what a descriptor stands for that somebody made of one of a request's: a store, or whoever passed it on.
+func (k *Kernel) duplicate(fd int) (*handle, error) {
+	inode, err := inodeOf(fd)
+	if h := k.requests[inode]; err == nil && h != nil {
+		k.files[fd] = h
+		return h, nil
+	}
+	return nil, unix.EBADF
+}
+
+// closeRequest closes one descriptor of a request.
+func (k *Kernel) closeRequest(fd int) error {
+	err := unix.Close(fd)
+	k.freeLines()
+	return err
+}
+
+// freeLines lets go of the lines whose requests have no descriptor any more.
+func (k *Kernel) freeLines() {
+	for inode, h := range k.requests {
+		if r := h.file.(*request); r.signal < 0 || r.isClosed() {
+			r.close()
+			delete(k.requests, inode)
+		}
+	}
+}
+
+// isClosed reports whether nobody has the reading end of the pipe.
+func (r *request) isClosed() bool {
+	fds := []unix.PollFd{{Fd: int32(r.signal)}}
+	_, err := unix.Poll(fds, 0)
+	return err == nil && fds[0].Revents&unix.POLLERR != 0
 }
 
 func (r *request) close() {
@@ -93,13 +141,6 @@ func (r *request) close() {
 		}
 	}
 	r.hangUp()
-}
-
-// move gives the request another descriptor to wait with.
-func (r *request) move(closed, to int) {
-	if r.fd == closed {
-		r.fd = to
-	}
 }
 
 func (r *request) hangUp() {
@@ -196,6 +237,7 @@ func (r *request) setValues(v *gpiocdev.LineValues) error {
 	for i, l := range r.lines {
 		if v.Mask.Get(i) == 1 {
 			l.driven = l.logical(v.Bits.Get(i))
+			l.writes++
 			l.settle()
 		}
 	}

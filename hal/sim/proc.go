@@ -1,0 +1,49 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// procNode is what /proc/self says about a descriptor: the link fd/N, and the file fdinfo/N, which tells the lines of a request as linereq_show_fdinfo does. It is nil for any other path.
+func (k *Kernel) procNode(path string) (*node, error) {
+	link, isLink := strings.CutPrefix(path, "/proc/self/fd/")
+	info, isInfo := strings.CutPrefix(path, "/proc/self/fdinfo/")
+	if !isLink && !isInfo {
+		return nil, nil
+	}
+	fd, err := strconv.Atoi(link)
+	if isInfo {
+		fd, err = strconv.Atoi(info)
+	}
+	if err != nil {
+		return nil, unix.ENOENT
+	}
+	h, err := k.handle(fd)
+	if err != nil {
+		return nil, unix.ENOENT
+	}
+	r, is := h.file.(*request)
+	switch {
+	case isInfo:
+		text := "pos:\t0\nflags:\t02000002\n"
+		if is && !k.silent {
+			text += r.fdinfo()
+		}
+		return &node{attr: constant(text)}, nil
+	case is:
+		return &node{target: "anon_inode:gpio-line"}, nil
+	}
+	return &node{target: "/dev/null"}, nil
+}
+
+func (r *request) fdinfo() string {
+	text := fmt.Sprintf("gpio-chip:\t%s\n", r.chip.name)
+	for _, l := range r.lines {
+		text += fmt.Sprintf("gpio-line:\t%d\n", l.offset)
+	}
+	return text
+}
