@@ -33,6 +33,7 @@ type lease struct {
 	guard   hal.Guard // of the request
 	request *request
 	before  []borrowed // what the lines were
+	notes   []noted    // what the journal says about them
 	failed  *Line      // that an error is about
 	err     error      // of the job that is on its way
 	passed  int        // the holder's descriptor, until the reply has it
@@ -67,7 +68,7 @@ type borrowed struct {
 
 // startLease leases lines. It is answered with the descriptor.
 func startLease(lines []*Line, h hal.Holder, _ *hal.None, out *leaseOut, done func(error)) {
-	le := &lease{lines: lines, holder: h, before: make([]borrowed, len(lines)), passed: -1, out: out, done: done,
+	le := &lease{lines: lines, holder: h, before: make([]borrowed, len(lines)), notes: make([]noted, len(lines)), passed: -1, out: out, done: done,
 		unhold: func() {}, deadline: func() {}, stop: func() {}}
 	if err := le.check(); err != nil {
 		le.answer(err)
@@ -159,7 +160,7 @@ func (le *lease) marked() {
 			l.end(hal.BusyDevice(class, l.id, byLease))
 		}
 	}
-	le.work(le.take, le.taken)
+	le.workAway(le.take, le.taken)
 }
 
 // take makes the request, and a descriptor of it to pass. Where that fails, everything is as it was.
@@ -188,9 +189,10 @@ func (le *lease) takeHeld(r *request) (err error) {
 		return err
 	}
 	for i, l := range le.lines {
-		le.before[i] = borrowed{output: true, driven: l.driven}
+		le.before[i], le.notes[i] = borrowed{output: true, driven: l.driven}, l.noted()
 		l.held, l.output, l.bit = nil, false, 0
 	}
+	r.note(le.record())
 	return le.keep(r)
 }
 
@@ -208,6 +210,7 @@ func (le *lease) keep(r *request) error {
 
 // takeAnew requests lines together that are not so yet.
 func (le *lease) takeAnew() error {
+	waits := le.waits()
 	wants, offsets := make([]want, len(le.lines)), make([]uint32, len(le.lines))
 	for i, l := range le.lines {
 		le.failed = l
@@ -221,12 +224,17 @@ func (le *lease) takeAnew() error {
 			return err
 		}
 	}
-	r, err := le.lines[0].chip.requestAll(offsets, wants)
+	chip := le.lines[0].chip
+	if waits {
+		chip.store.settle()
+	}
+	r, err := chip.requestAll(offsets, wants)
 	if err == nil {
+		le.outlive(r)
 		if le.passed, err = r.kernel.Pass(r.fd); err == nil {
 			return le.keep(r)
 		}
-		r.close()
+		r.letGo()
 	}
 	le.blame(err)
 	le.holdAgain(le.asBefore)
@@ -237,7 +245,7 @@ func (le *lease) takeAnew() error {
 func (le *lease) letGo(i int) (want, error) {
 	l := le.lines[i]
 	w := want{flags: l.setup.flags | gpiocdev.LineFlagV2Output, value: l.driven}
-	le.before[i] = borrowed{output: l.output, driven: l.driven}
+	le.before[i], le.notes[i] = borrowed{output: l.output, driven: l.driven}, l.noted()
 	if !l.output {
 		info, err := l.chip.info(l.offset)
 		if err != nil {
@@ -247,7 +255,7 @@ func (le *lease) letGo(i int) (want, error) {
 		w = l.setup.wanted()
 	}
 	if l.held != nil {
-		l.held.close()
+		l.held.letGo()
 		l.held, l.output = nil, false
 	}
 	return w, nil
