@@ -198,6 +198,7 @@ func (k *Kernel) moveTo(h *handle, closed int) {
 func (k *Kernel) Opened() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.freeLines()
 	return len(k.files)
 }
 

@@ -23,8 +23,8 @@ func (k *Kernel) procNode(path string) (*node, error) {
 		return nil, unix.ENOENT
 	}
 	h, err := k.handle(fd)
-	if err != nil {
-		return nil, unix.ENOENT
+	if err != nil { // nothing of the board's
+		return realNode(path)
 	}
 	r, is := h.file.(*request)
 	switch {
@@ -38,6 +38,16 @@ func (k *Kernel) procNode(path string) (*node, error) {
 		return &node{target: "anon_inode:gpio-line"}, nil
 	}
 	return &node{target: "/dev/null"}, nil
+}
+
+// realNode is what the kernel below says about a descriptor.
+func realNode(path string) (*node, error) {
+	target := make([]byte, unix.PathMax)
+	n, err := unix.Readlink(path, target)
+	if err != nil {
+		return nil, err
+	}
+	return &node{target: string(target[:n])}, nil
 }
 
 func (r *request) fdinfo() string {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"math/bits"
 	"unsafe"
 
@@ -120,10 +121,15 @@ func (k *Kernel) closeRequest(fd int) error {
 // freeLines lets go of the lines whose requests have no descriptor any more.
 func (k *Kernel) freeLines() {
 	for inode, h := range k.requests {
-		if r := h.file.(*request); r.signal < 0 || r.isClosed() {
-			r.close()
-			delete(k.requests, inode)
+		r := h.file.(*request)
+		if r.signal >= 0 && !r.isClosed() {
+			continue
 		}
+		if r.signal >= 0 {
+			maps.DeleteFunc(k.files, func(_ int, other *handle) bool { return other == h }) // closed where the board did not see it
+		}
+		r.close()
+		delete(k.requests, inode)
 	}
 }
 
