@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
+	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 // procNode is what /proc/self says about a descriptor: the link fd/N, and the file fdinfo/N, which tells the lines of a request as linereq_show_fdinfo does. It is nil for any other path.
@@ -56,4 +60,12 @@ func (r *request) fdinfo() string {
 		text += fmt.Sprintf("gpio-line:\t%d\n", l.offset)
 	}
 	return text
+}
+
+// Requested is the descriptor that an ioctl gave which requested GPIO lines, or 0 for any other ioctl: for tests that play a process, which has it then.
+func Requested(number uint, argument unsafe.Pointer) (fd int) {
+	if number != uapi.GPIOGetLine {
+		return 0
+	}
+	return int((*gpiocdev.LineRequest)(argument).Fd)
 }

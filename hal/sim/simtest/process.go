@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sim"
 )
 
 // Shelf is what a service manager keeps while the processes of a test come and go. As systemd does, it has duplicates of descriptors, and closes what it is to drop a while later: when somebody
@@ -216,7 +217,7 @@ func (p *Process) GaveAway(fd int) { p.has(fd, false) }
 func (p *Process) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	p.step()
 	err := p.Kernel.Ioctl(fd, request, argument)
-	if made := lineRequest(request, argument); made > 0 && err == nil {
+	if made := sim.Requested(request, argument); made > 0 && err == nil {
 		p.has(made, true)
 	}
 	return err
