@@ -164,7 +164,7 @@ func (f chipFile) ioctl(number uint, argument unsafe.Pointer) error {
 		f.chip.info((*gpiocdev.ChipInfo)(argument))
 		return nil
 	case uapi.GPIOGetLineInfo:
-		f.kernel.freeLines()
+		f.kernel.release()
 		return f.chip.lineInfo((*gpiocdev.LineInfoV2)(argument))
 	case uapi.GPIOGetLine:
 		return f.kernel.requestLines(f.chip, (*gpiocdev.LineRequest)(argument))

@@ -10,7 +10,7 @@ import (
 // line finds a line by its name, or by the label or name of its chip and its offset: "relay-pump", "sim-gpio/5". Of one that was unplugged and plugged again it is the latter. A test that
 // names none is wrong, and panics.
 func (k *Kernel) line(name string) *line {
-	k.freeLines()
+	k.release()
 	for _, c := range slices.Backward(k.chips) {
 		for _, l := range c.lines {
 			at := fmt.Sprintf("/%d", l.offset)

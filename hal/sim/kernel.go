@@ -33,7 +33,7 @@ type Kernel struct {
 	seqnum    uint64                      // of the last uevent
 	lends     bool
 	silent    bool               // fdinfo does not tell what lines a request has
-	requests  map[uint64]*handle // of lines, by the inodes of their pipes
+	shared    map[uint64]*handle // by the inodes of their pipes
 	asked     []hal.PowerRequest // of the machine
 	radios    radios
 	latency   latency
@@ -53,7 +53,7 @@ type Options struct {
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
 	k := &Kernel{
-		root: folder(), clock: stopped, lends: o.Lends, silent: o.NoFdinfo, requests: map[uint64]*handle{},
+		root: folder(), clock: stopped, lends: o.Lends, silent: o.NoFdinfo, shared: map[uint64]*handle{},
 		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
 		ports:     map[string]*port{},
 		watchdogs: map[string]*watchdog{},
@@ -120,6 +120,12 @@ func (k *Kernel) Open(path string, flags int) (int, error) {
 		h.file.close()
 		return -1, err
 	}
+	if _, ok := h.file.(shared); ok {
+		if err := k.count(fd, h); err != nil {
+			h.file.close()
+			return -1, err
+		}
+	}
 	k.files[fd] = h
 	return fd, nil
 }
@@ -166,8 +172,10 @@ func (k *Kernel) Close(fd int) error {
 		return err
 	}
 	delete(k.files, fd)
-	if _, ok := h.file.(*request); ok {
-		return k.closeRequest(fd)
+	if _, ok := h.file.(shared); ok {
+		err := unix.Close(fd)
+		k.release()
+		return err
 	}
 	if h.lent > 0 {
 		h.lent--
@@ -198,7 +206,7 @@ func (k *Kernel) moveTo(h *handle, closed int) {
 func (k *Kernel) Opened() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.freeLines()
+	k.release()
 	return len(k.files)
 }
 
@@ -283,7 +291,7 @@ func (k *Kernel) Pass(fd int) (int, error) {
 	passed, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil && !real {
 		k.files[passed] = h
-		if _, counted := h.file.(*request); !counted {
+		if _, counted := h.file.(shared); !counted {
 			h.lent++
 		}
 	}

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"maps"
 	"math/bits"
 	"unsafe"
 
@@ -43,7 +42,7 @@ func (k *Kernel) requestLines(c *chip, r *gpiocdev.LineRequest) error {
 	if err := validate(&r.Config, n); err != nil {
 		return err
 	}
-	k.freeLines()
+	k.release()
 	req := &request{chip: c, room: fifo(r.EventBufferSize, n), perOne: map[*line]uint32{}, signal: -1}
 	err := req.take(r, n)
 	if err == nil {
@@ -85,60 +84,17 @@ func (r *request) connect(k *Kernel) error {
 		return err
 	}
 	r.fd, r.signal = ends[0], ends[1]
-	inode, err := inodeOf(r.fd)
-	if err != nil {
+	h := &handle{file: r, readable: true}
+	if err := k.count(r.fd, h); err != nil {
 		_ = unix.Close(r.fd)
 		return err
 	}
-	h := &handle{file: r, readable: true}
-	k.files[r.fd], k.requests[inode] = h, h
+	k.files[r.fd] = h
 	return nil
 }
 
-func inodeOf(fd int) (uint64, error) {
-	var stat unix.Stat_t
-	err := unix.Fstat(fd, &stat)
-	return stat.Ino, err
-}
-
-// duplicate finds what a descriptor stands for that somebody made of one of a request's: a store, or whoever passed it on.
-func (k *Kernel) duplicate(fd int) (*handle, error) {
-	inode, err := inodeOf(fd)
-	if h := k.requests[inode]; err == nil && h != nil {
-		k.files[fd] = h
-		return h, nil
-	}
-	return nil, unix.EBADF
-}
-
-// closeRequest closes one descriptor of a request.
-func (k *Kernel) closeRequest(fd int) error {
-	err := unix.Close(fd)
-	k.freeLines()
-	return err
-}
-
-// freeLines lets go of the lines whose requests have no descriptor any more.
-func (k *Kernel) freeLines() {
-	for inode, h := range k.requests {
-		r := h.file.(*request)
-		if r.signal >= 0 && !r.isClosed() {
-			continue
-		}
-		if r.signal >= 0 {
-			maps.DeleteFunc(k.files, func(_ int, other *handle) bool { return other == h }) // closed where the board did not see it
-		}
-		r.close()
-		delete(k.requests, inode)
-	}
-}
-
-// isClosed reports whether nobody has the reading end of the pipe.
-func (r *request) isClosed() bool {
-	fds := []unix.PollFd{{Fd: int32(r.signal)}}
-	_, err := unix.Poll(fds, 0)
-	return err == nil && fds[0].Revents&unix.POLLERR != 0
-}
+// isClosed reports whether nobody has the reading end of the pipe. Of a chip that is gone nothing is left to let go of.
+func (r *request) isClosed() bool { return r.signal < 0 || !isRead(r.signal) }
 
 func (r *request) close() {
 	for _, l := range r.lines {
