@@ -64,16 +64,20 @@ type Env struct {
 	Leases *Leases
 }
 
-// Keeper keeps descriptors over a restart of the daemon, each under a name and with a short record of what it is. Any goroutine may use it. It may wait for the service manager, but in Note.
+// Keeper keeps descriptors over a restart of the daemon, each under a name and with a short record of what it is. Any goroutine may use it. Only Keep and Wait wait for the service manager.
 type Keeper interface {
 	// Take gives what the process before kept under a name. The descriptor is the caller's from then on, and goes on to be kept. What nobody has taken when the daemon is started is closed.
 	Take(name string) (fd int, record []byte, ok bool)
-	// Keep keeps a descriptor, which stays the caller's. When it returns nil, it outlives the process.
+	// Keep keeps a descriptor, which stays the caller's, or with -1 a record alone. When it returns nil, it outlives the process.
 	Keep(name string, fd int, record []byte) error
+	// Push is Keep for the loop: the descriptor is on its way to the manager, which takes it also from a process that ends meanwhile.
+	Push(name string, fd int, record []byte) error
 	// Note replaces the record of what is kept.
 	Note(name string, record []byte) error
-	// Drop keeps it no longer.
+	// Drop keeps it no longer. The manager closes its descriptor soon.
 	Drop(name string)
+	// Wait waits until the manager has done all that it was told before.
+	Wait() error
 }
 
 // State keeps small files over restarts of the daemon and of the machine. Saving may wait for a disk, so what runs on the loop saves by Loop.Submit.

@@ -17,6 +17,7 @@ type board struct {
 	chips  []*chip
 	lines  *hal.Set[*Line]
 	report *hal.Reporter
+	store  *store // nil where nothing outlives the process
 	// entries are those of lines, and reserved their IDs.
 	entries  []hal.Entry
 	reserved map[string]bool
@@ -31,7 +32,7 @@ type member struct {
 }
 
 func newBoard(env *hal.Env) *board {
-	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), members: map[string]member{}, groups: map[string]*group{}}
+	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), store: newStore(env), members: map[string]member{}, groups: map[string]*group{}}
 	for i := range env.Entries {
 		e := &env.Entries[i]
 		if g, ok := e.Value.(*groupEntry); ok {
@@ -64,10 +65,12 @@ func (b *board) open() error {
 	if len(errs) > 0 {
 		return errs[0]
 	}
+	b.inherit()
 	for _, p := range b.pending() {
 		p.begin(b.env.FirstStart)
 		*p.waits = false
 	}
+	b.store.opened()
 	return nil
 }
 
@@ -107,6 +110,7 @@ func (b *board) drop(c *chip) {
 			l.unplug()
 		}
 	}
+	b.store.drop(c)
 	maps.DeleteFunc(b.groups, func(_ string, g *group) bool { return g.chip == c })
 	c.close()
 }
@@ -127,6 +131,7 @@ func (b *board) findChips() (again bool, err error) {
 			again = true
 			continue
 		}
+		c.store = b.store
 		b.chips = append(b.chips, c)
 	}
 	return again, nil

@@ -25,6 +25,7 @@ type chip struct {
 	title       string // its label, with its parent where labels repeated when it came; "" until it is named
 	dir, bus    string
 	lines       []string // their names, by offset; "" for a line without
+	store       *store   // nil where no request outlives the process
 
 	guard   hal.Guard // of what follows
 	fd      int

@@ -134,6 +134,9 @@ func (l *Line) becomeOutput(next *setup, value hal.Opt[int64]) error {
 	}
 	if err == nil {
 		l.output, l.driven = true, value.Value
+		if l.isKept() && l.held.name == "" { // it was an input
+			l.chip.store.keep(l.held, l.place, recordOf(l.mates(), true))
+		}
 	}
 	return err
 }
@@ -153,6 +156,7 @@ func (l *Line) becomeInput(next *setup) error {
 	if err := l.held.configure(input(next.flags, 0)); err != nil {
 		return err
 	}
+	l.held.forget()
 	l.output = false
 	return nil
 }

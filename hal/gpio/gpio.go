@@ -39,15 +39,19 @@ type Line struct {
 	declared setup  // what board.toml says
 	group    *group // nil for a line that is requested alone
 
-	guard  *hal.Guard // of what follows, the group's where there is one: GetMany may read lines of several chips on one worker
-	setup  setup
-	held   *request // nil while nobody holds the line
-	bit    int      // of the line in it; 0 while there is none
-	output bool     // held is an output, and stays; else it is an input for the sake of its watchers
-	driven int64    // what an output was set to
-	busy   string   // what has the line for itself: a pulse or a lease; "" for nothing
-	pulse  *pulse   // that will set the line back; nil for none
-	lease  *lease   // that has the line; nil for none
+	guard      *hal.Guard // of what follows, the group's where there is one: GetMany may read lines of several chips on one worker
+	setup      setup
+	held       *request       // nil while nobody holds the line
+	bit        int            // of the line in it; 0 while there is none
+	output     bool           // held is an output, and stays; else it is an input for the sake of its watchers
+	driven     int64          // what an output was set to
+	inherited  *request       // to be held by, from the process before; nil for none
+	remembered hal.Opt[int64] // what it was when it was claimed, where it is to be that again
+	reclaim    hal.Opt[int64] // that of the process before, until the claim of then is there again
+
+	busy  string // what has the line for itself: a pulse or a lease; "" for nothing
+	pulse *pulse // that will set the line back; nil for none
+	lease *lease // that has the line; nil for none
 
 	pulses   []*pulse // that are on their way; the loop's goroutine alone knows them, and the leases
 	leases   []*lease // the last one, and those whose holders have the line still
@@ -68,7 +72,7 @@ func (l *Line) Declaration() string {
 // begin requests a line as the output that board.toml declares. One that was set meanwhile stays as it is.
 func (l *Line) begin(first bool) {
 	err := l.guard.Do(func() error {
-		if l.held != nil || l.setup.direction != directionOutput {
+		if l.held != nil || l.lease != nil || l.setup.direction != directionOutput {
 			return nil
 		}
 		return l.hold(&l.setup, l.setup.output.AtStart(first))
@@ -78,27 +82,44 @@ func (l *Line) begin(first bool) {
 	}
 }
 
-// hold requests the line as an output and drives a value; without one the line goes on with what it has, and makes no edge.
+// hold requests the line as an output and drives a value; without one the line goes on with what it has, and makes no edge. A request that outlives the process does so before it is driven.
 func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 	if l.group != nil {
 		return l.group.holdFor(l, s, value)
 	}
 	config := s.asIs()
-	if value.Set {
+	if value.Set && !l.isKept() {
 		config = output(s.flags, value.Value)
 	}
-	r, err := l.chip.request(l.offset, config)
+	r, err := l.reserve(config)
+	switch {
+	case err != nil:
+		return err
+	case !value.Set:
+		value.Value, err = makeOutput(r, s.flags)
+	case l.isKept():
+		err = r.configure(output(s.flags, value.Value))
+	}
 	if err != nil {
+		r.letGo()
 		return err
 	}
-	if !value.Set {
-		if value.Value, err = makeOutput(r, s.flags); err != nil {
-			r.close()
-			return err
-		}
-	}
 	l.held, l.output, l.driven = r, true, value.Value
+	l.note()
 	return nil
+}
+
+// reserve requests the line, unless the process before left its request.
+func (l *Line) reserve(config gpiocdev.LineConfig) (*request, error) {
+	if r := l.inherited; r != nil {
+		l.inherited = nil
+		return r, nil
+	}
+	r, err := l.chip.request(l.offset, config)
+	if err == nil && l.isKept() {
+		l.chip.store.keep(r, l.place, recordOf([]*Line{l}, false))
+	}
+	return r, err
 }
 
 // makeOutput makes a line that was requested as it is an output of the value that it has.
@@ -238,7 +259,9 @@ func (l *Line) close() {
 	l.guard.Close(l.chip.bus, func() {
 		for _, m := range l.mates() {
 			if m.pulse != nil {
-				_, _ = m.put(1 - m.pulse.value)
+				if _, err := m.put(1 - m.pulse.value); err == nil {
+					m.rested()
+				}
 			}
 		}
 		if l.held != nil {

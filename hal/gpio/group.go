@@ -66,6 +66,7 @@ type group struct {
 	lines     []*Line   // by their bits in the request; nil for one that the chip does not have
 	guard     hal.Guard // of all of them
 	waits     bool      // to be requested; the loop's goroutine alone knows
+	inherited *request  // to be held by, from the process before; nil for none
 }
 
 // whole reports whether every line is there.
@@ -81,7 +82,7 @@ func (g *group) whole() bool {
 // begin requests the lines as the outputs that board.toml declares. Where one was set meanwhile, all stay as they are.
 func (g *group) begin(first bool) {
 	err := g.guard.Do(func() error {
-		if g.lines[0].held != nil {
+		if g.lines[0].held != nil || g.lines[0].lease != nil {
 			return nil
 		}
 		return g.hold(func(l *Line) hal.Opt[int64] { return l.setup.output.AtStart(first) })
@@ -103,24 +104,41 @@ func (g *group) hold(value func(*Line) hal.Opt[int64]) error {
 		asIs[i] = want{flags: l.setup.flags & gpiocdev.LineFlagV2ActiveLow}
 		adopted = adopted || !v.Set
 	}
-	first := wants
-	if adopted {
+	first, later := wants, adopted || g.chip.store != nil
+	if later {
 		first = asIs
 	}
-	r, err := g.chip.requestAll(g.offsets(), first)
-	if err != nil {
+	r, err := g.reserve(first)
+	switch {
+	case err != nil:
 		return err
+	case adopted:
+		err = g.adopt(r, wants, value)
+	case later:
+		err = r.configureAll(wants)
 	}
-	if adopted {
-		if err := g.adopt(r, wants, value); err != nil {
-			r.close()
-			return err
-		}
+	if err != nil {
+		r.letGo()
+		return err
 	}
 	for i, l := range g.lines {
 		l.held, l.bit, l.output, l.driven = r, i, true, wants[i].value
 	}
+	g.lines[0].note()
 	return nil
+}
+
+// reserve requests the lines, unless the process before left their request.
+func (g *group) reserve(wants []want) (*request, error) {
+	if r := g.inherited; r != nil {
+		g.inherited = nil
+		return r, nil
+	}
+	r, err := g.chip.requestAll(g.offsets(), wants)
+	if err == nil && g.chip.store != nil {
+		g.chip.store.keep(r, g.lines[0].place, recordOf(g.lines, false))
+	}
+	return r, err
 }
 
 // adopt makes lines that were requested as they are outputs of the values that they have, where no other is wanted.

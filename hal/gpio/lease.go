@@ -33,6 +33,7 @@ type lease struct {
 	guard   hal.Guard // of the request
 	request *request
 	before  []borrowed // what the lines were
+	notes   []noted    // what the journal says about them
 	failed  *Line      // that an error is about
 	err     error      // of the job that is on its way
 	passed  int        // the holder's descriptor, until the reply has it
@@ -45,9 +46,9 @@ type lease struct {
 	deadline func()      // stops the waiting for a worker
 	stop     func()      // of the next try
 	delay    time.Duration
-	ended    []func() // who waits for the end
-	closed   bool     // the lines are, or are gone
-	noted    []*hal.Lease
+	ended    []func()     // who waits for the end
+	closed   bool         // the lines are, or are gone
+	shown    []*hal.Lease // to who asks
 
 	watching bool // the chip tells of changes of the lines, as far as it can; like the two below, a job's while it is on its way
 	used     bool // somebody else has one of them
@@ -72,7 +73,7 @@ type borrowed struct {
 
 // startLease leases lines. It is answered with the descriptor.
 func startLease(lines []*Line, h hal.Holder, _ *hal.None, out *leaseOut, done func(error)) {
-	le := &lease{lines: lines, holder: h, before: make([]borrowed, len(lines)), passed: -1, out: out, done: done,
+	le := &lease{lines: lines, holder: h, before: make([]borrowed, len(lines)), notes: make([]noted, len(lines)), passed: -1, out: out, done: done,
 		unhold: func() {}, deadline: func() {}, stop: func() {}}
 	if err := le.check(); err != nil {
 		le.answer(err)
@@ -164,7 +165,7 @@ func (le *lease) marked() {
 			l.end(hal.BusyDevice(class, l.id, byLease))
 		}
 	}
-	le.work(le.take, le.taken)
+	le.workAway(le.take, le.taken)
 }
 
 // take makes the request, and a descriptor of it to pass. Where that fails, everything is as it was.
@@ -193,9 +194,10 @@ func (le *lease) takeHeld(r *request) (err error) {
 		return err
 	}
 	for i, l := range le.lines {
-		le.before[i] = borrowed{output: true, driven: l.driven}
+		le.before[i], le.notes[i] = borrowed{output: true, driven: l.driven}, l.noted()
 		l.held, l.output, l.bit = nil, false, 0
 	}
+	r.note(le.record())
 	return le.keep(r)
 }
 
@@ -213,6 +215,7 @@ func (le *lease) keep(r *request) error {
 
 // takeAnew requests lines together that are not so yet.
 func (le *lease) takeAnew() error {
+	waits := le.waits()
 	wants, offsets := make([]want, len(le.lines)), make([]uint32, len(le.lines))
 	for i, l := range le.lines {
 		le.failed = l
@@ -226,12 +229,17 @@ func (le *lease) takeAnew() error {
 			return err
 		}
 	}
-	r, err := le.lines[0].chip.requestAll(offsets, wants)
+	chip := le.lines[0].chip
+	if waits {
+		chip.store.settle()
+	}
+	r, err := chip.requestAll(offsets, wants)
 	if err == nil {
+		le.outlive(r)
 		if le.passed, err = r.kernel.Pass(r.fd); err == nil {
 			return le.keep(r)
 		}
-		r.close()
+		r.letGo()
 	}
 	le.blame(err)
 	le.holdAgain(le.asBefore)
@@ -242,7 +250,7 @@ func (le *lease) takeAnew() error {
 func (le *lease) letGo(i int) (want, error) {
 	l := le.lines[i]
 	w := want{flags: l.setup.flags | gpiocdev.LineFlagV2Output, value: l.driven}
-	le.before[i] = borrowed{output: l.output, driven: l.driven}
+	le.before[i], le.notes[i] = borrowed{output: l.output, driven: l.driven}, l.noted()
 	if !l.output {
 		info, err := l.chip.info(l.offset)
 		if err != nil {
@@ -252,7 +260,7 @@ func (le *lease) letGo(i int) (want, error) {
 		w = l.setup.wanted()
 	}
 	if l.held != nil {
-		l.held.close()
+		l.held.letGo()
 		l.held, l.output = nil, false
 	}
 	return w, nil
@@ -291,21 +299,21 @@ func (le *lease) taken() {
 		le.end(func() {})
 	default:
 		le.state = lent
-		le.note()
+		le.announce()
 		le.out.File.FD = le.passed
 		le.answer(nil)
 	}
 }
 
-// note notes the lease for who asks. Who had the lines before has let go of them, or they could not be leased.
-func (le *lease) note() {
+// announce notes the lease for who asks. Who had the lines before has let go of them, or they could not be leased.
+func (le *lease) announce() {
 	for _, l := range le.lines {
 		for _, before := range l.leases {
 			if before != le {
 				before.giveUp()
 			}
 		}
-		le.noted = append(le.noted, l.env.Leases.Begin(class, l, le.holder))
+		le.shown = append(le.shown, l.env.Leases.Begin(class, l, le.holder))
 	}
 }
 

@@ -74,8 +74,13 @@ func (p *pulse) expect() {
 func (p *pulse) begin() {
 	l, changed := p.line, false
 	p.err = l.guard.Do(func() (err error) {
-		if changed, err = l.set(p.value); err == nil {
-			l.busy, l.pulse = byPulse, p
+		if err = l.writable(); err != nil {
+			return err
+		}
+		l.busy, l.pulse = byPulse, p
+		l.note() // before it begins, so that the next process ends it whatever happens
+		if changed, err = l.put(p.value); err != nil {
+			l.rested()
 		}
 		return err
 	})
@@ -113,7 +118,7 @@ func (p *pulse) write() {
 			return nil
 		}
 		if changed, err = l.put(1 - p.value); err == nil {
-			l.busy, l.pulse = "", nil
+			l.rested()
 		}
 		return err
 	})
@@ -131,7 +136,7 @@ func (p *pulse) wrote() {
 		p.end(nil)
 	case errors.Is(p.err, unix.ENODEV) || p.failures == tries:
 		p.line.env.Log.Error("cannot end a pulse", "line", p.line.id, "err", p.err)
-		_ = p.line.guard.Do(func() error { p.line.busy, p.line.pulse = "", nil; return nil })
+		_ = p.line.guard.Do(func() error { p.line.rested(); return nil })
 		p.end(p.line.refuse(p.err))
 	default:
 		p.failures++
@@ -164,8 +169,14 @@ var errCut error = hal.SystemError(unix.ECANCELED)
 // cut ends the pulse of a line that was brought to another value, and gives what tells the caller. The line's guard is held.
 func (l *Line) cut() (tell func()) {
 	p := l.pulse
-	l.busy, l.pulse = "", nil
+	l.rested()
 	return func() { l.env.Loop.Post(func() { p.end(errCut) }) }
+}
+
+// rested is called when a line pulses no more. The line's guard is held.
+func (l *Line) rested() {
+	l.busy, l.pulse = "", nil
+	l.note()
 }
 
 // endPulses forgets the pulses of a line that is closed or gone.

@@ -33,7 +33,7 @@ func (le *lease) end(f func()) {
 		le.unwanted = true
 	case lent:
 		le.state = ending
-		for _, n := range le.noted {
+		for _, n := range le.shown {
 			n.End()
 		}
 		le.work(le.giveBack, le.gaveBack)
@@ -48,6 +48,7 @@ func (le *lease) giveBack() {
 	if err != nil && !errors.Is(err, unix.ENODEV) {
 		le.lines[0].env.Log.Error("cannot bring leased lines to their on-release state", "line", le.lines[0].id, "err", err)
 	}
+	_ = le.guard.Do(func() error { le.request.forget(); return nil })
 	le.closeRequest()
 	for _, l := range le.lines {
 		_ = l.guard.Do(func() error {
@@ -121,14 +122,20 @@ func (l *Line) released(before borrowed) (w want, given bool) {
 
 // asIs is what a line is just now, but for the edges that its holder asked for.
 func (le *lease) asIs(i int) (want, error) {
-	l := le.lines[i]
-	info, err := l.chip.info(l.offset)
+	return le.lines[i].chip.asIs(le.request, i, le.lines[i].offset)
+}
+
+// configured are the flags of a line that a configuration gives it, but for edges.
+const configured = gpiocdev.LineFlagV2ActiveLow | gpiocdev.LineFlagV2DirectionMask | gpiocdev.LineFlagV2DriveMask | gpiocdev.LineFlagV2BiasMask
+
+// asIs is what the line with a bit in a request is just now.
+func (c *chip) asIs(r *request, bit int, offset uint32) (want, error) {
+	info, err := c.info(offset)
 	if err != nil {
 		return want{}, err
 	}
-	const kept = gpiocdev.LineFlagV2ActiveLow | gpiocdev.LineFlagV2DirectionMask | gpiocdev.LineFlagV2DriveMask | gpiocdev.LineFlagV2BiasMask
-	value, err := le.request.get(i)
-	return want{flags: info.Flags & kept, value: value}, err
+	value, err := r.get(bit)
+	return want{flags: info.Flags & configured, value: value}, err
 }
 
 // bring drives the value of one line, whatever its holder is doing. It can be driven again: the lease goes on. What is restored at its end is this value.
@@ -144,6 +151,7 @@ func (le *lease) bring(l *Line, value int64) error {
 				return err
 			}
 		}
+		le.note()
 		return le.request.configureAll(wants)
 	})
 }
@@ -177,7 +185,7 @@ func (le *lease) tryAgain() { le.work(le.hold, le.held) }
 
 // giveUp notes that the holder has nothing of the lines any more.
 func (le *lease) giveUp() {
-	for _, n := range le.noted {
+	for _, n := range le.shown {
 		n.Return()
 	}
 }

@@ -18,6 +18,8 @@ const consumer = "halberd"
 type request struct {
 	kernel hal.Kernel
 	fd     int
+	store  *store
+	name   string // that it is kept under; "" where it ends with the process
 	values gpiocdev.LineValues
 	seqno  uint32 // of the last event
 	events [16]gpiocdev.LineEvent

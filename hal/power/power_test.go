@@ -414,7 +414,9 @@ func (s *shelf) Keep(name string, fd int, record []byte) error {
 	return err
 }
 
-func (s *shelf) Note(string, []byte) error { return nil }
+func (s *shelf) Push(name string, fd int, record []byte) error { return s.Keep(name, fd, record) }
+func (s *shelf) Note(string, []byte) error                     { return nil }
+func (s *shelf) Wait() error                                   { return nil }
 
 func (s *shelf) Drop(name string) {
 	s.mu.Lock()

@@ -11,6 +11,7 @@ type Chip struct {
 	Under        string // its parent device, as OnPlatform; "" for that
 	Lines        []Line
 	NoInterrupts bool // the lines report no edges
+	Forgets      bool // a line that is let go is an input again, at its pull, as many a pin controller has it
 }
 
 // Line is a line of a Chip.
@@ -27,6 +28,7 @@ type chip struct {
 	lines       []*line
 	noIRQ, gone bool
 	files       []*chipFile
+	forgets     bool
 }
 
 type line struct {
@@ -41,6 +43,7 @@ type line struct {
 	pull     int // physical
 	level    int // physical, as seen last
 	changes  int
+	writes   int
 	request  *request
 }
 
@@ -48,7 +51,7 @@ type line struct {
 func (k *Kernel) AddChip(c Chip) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	new := &chip{name: k.number("gpiochip"), label: c.Label, noIRQ: c.NoInterrupts}
+	new := &chip{name: k.number("gpiochip"), label: c.Label, noIRQ: c.NoInterrupts, forgets: c.Forgets}
 	for i, l := range c.Lines {
 		line := &line{chip: new, offset: uint32(i), name: l.Name, consumer: l.Kernel, used: l.Kernel != "",
 			flags: gpiocdev.LineFlagV2Input, driven: l.Level, pull: l.Level, level: l.Level}
@@ -102,7 +105,7 @@ func (l *line) settle() {
 func (l *line) configure(flags gpiocdev.LineFlagV2, value int, debounce uint32) error {
 	if flags&gpiocdev.LineFlagV2DirectionMask == 0 {
 		flags |= l.flags & gpiocdev.LineFlagV2DirectionMask
-	} else if flags&gpiocdev.LineFlagV2Output != 0 {
+	} else if l.writes++; flags&gpiocdev.LineFlagV2Output != 0 {
 		l.driven = value
 		if flags&gpiocdev.LineFlagV2ActiveLow != 0 {
 			l.driven = 1 - value
@@ -122,11 +125,15 @@ func (l *line) configure(flags gpiocdev.LineFlagV2, value int, debounce uint32) 
 	return nil
 }
 
-// free lets go of a line, as gpiod_free does: the direction stays, and here the level too.
+// free lets go of a line, as gpiod_free does: the direction stays, and here the level too, unless the chip forgets it.
 func (l *line) free() {
 	l.used, l.consumer, l.request, l.debounce = false, "", nil, 0
 	l.driven = l.level
 	l.flags &= gpiocdev.LineFlagV2DirectionMask
+	if l.chip.forgets {
+		l.flags = gpiocdev.LineFlagV2Input
+		l.settle()
+	}
 	l.changed(gpiocdev.LineChangedReleased)
 }
 

@@ -90,6 +90,7 @@ func (f *chipFile) ioctl(number uint, argument unsafe.Pointer) error {
 		f.chip.info((*gpiocdev.ChipInfo)(argument))
 		return nil
 	case uapi.GPIOGetLineInfo:
+		f.kernel.release()
 		return f.chip.lineInfo((*gpiocdev.LineInfoV2)(argument))
 	case uapi.GPIOWatchLine:
 		return f.watch((*gpiocdev.LineInfoV2)(argument))

@@ -10,6 +10,7 @@ import (
 // line finds a line by its name, or by the label or name of its chip and its offset: "relay-pump", "sim-gpio/5". Of one that was unplugged and plugged again it is the latter. A test that
 // names none is wrong, and panics.
 func (k *Kernel) line(name string) *line {
+	k.release()
 	for _, c := range slices.Backward(k.chips) {
 		for _, l := range c.lines {
 			at := fmt.Sprintf("/%d", l.offset)
@@ -42,6 +43,13 @@ func (k *Kernel) Changes(line string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.line(line).changes
+}
+
+// Writes is how often a line was driven or given a direction, by whomever, also where that changed nothing: what the kernel's trace events gpio_value and gpio_direction would tell.
+func (k *Kernel) Writes(line string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.line(line).writes
 }
 
 // Consumer tells who uses a line, "" for nobody, and whether it is an output.

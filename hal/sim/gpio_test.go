@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -454,5 +456,57 @@ func TestPassedRequests(t *testing.T) {
 	defer k.Close(fd)
 	if _, err := k.Pass(fd); err != unix.EOPNOTSUPP {
 		t.Errorf("a board that does not lend: got %v, want EOPNOTSUPP", err)
+	}
+}
+
+// TestDuplicates: whoever duplicates a request's descriptor holds its lines, until the last one is closed, wherever that is; what the chip makes of a line then is its own.
+func TestDuplicates(t *testing.T) {
+	for _, forgets := range []bool{false, true} {
+		k := New(Options{Bare: true, NoFdinfo: forgets})
+		k.AddChip(Chip{Label: "lab", Lines: []Line{{Name: "a"}, {Name: "b"}}, Forgets: forgets})
+		l := &lab{T: t, k: k}
+		chip := l.open("/dev/gpiochip0")
+		r := lines(out, 1)
+		if err := l.try(chip, r); err != nil {
+			t.Fatal(err)
+		}
+		other, err := unix.Dup(int(r.Fd))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Close(int(r.Fd)); err != nil {
+			t.Error(err)
+		}
+		if err := l.set(other, 1, 1); err != nil || k.Value("b") != 1 || k.Writes("b") != 2 {
+			t.Errorf("got %v, level %d, %d writes, want 1 and 2", err, k.Value("b"), k.Writes("b"))
+		}
+		link, err := k.Readlink(fmt.Sprintf("/proc/self/fd/%d", other))
+		if link != "anon_inode:gpio-line" || err != nil {
+			t.Errorf("got %q, %v", link, err)
+		}
+		info, err := k.Open(fmt.Sprintf("/proc/self/fdinfo/%d", other), unix.O_RDONLY)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 200)
+		n, err := k.Pread(info, text, 0)
+		if told := strings.Contains(string(text[:max(n, 0)]), "gpio-chip:\tgpiochip0\ngpio-line:\t1\n"); told == forgets || err != nil {
+			t.Errorf("got %q, %v", text[:max(n, 0)], err)
+		}
+		if err := l.try(chip, lines(out, 1)); err != unix.EBUSY {
+			t.Errorf("got %v, want EBUSY", err)
+		}
+		unix.Close(other)
+		if used, output := k.Consumer("b"); used != "" || output == forgets || k.Value("b") == 1 == forgets {
+			t.Errorf("the line is with %q, output %t, level %d", used, output, k.Value("b"))
+		}
+		for _, fd := range []int{info, chip} {
+			if err := k.Close(fd); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := k.Opened(); n != 0 {
+			t.Errorf("%d descriptors are open", n)
+		}
 	}
 }

@@ -32,6 +32,8 @@ type Kernel struct {
 	inodes    uint64                      // the last one given to a node
 	seqnum    uint64                      // of the last uevent
 	lends     bool
+	silent    bool               // fdinfo does not tell what lines a request has
+	shared    map[uint64]*handle // by the inodes of their pipes
 	asked     []hal.PowerRequest // of the machine
 	radios    radios
 	latency   latency
@@ -44,12 +46,14 @@ type Options struct {
 	// Lends lets Pass give a descriptor of anything, for a test that plays the one who gets it within the same process: it stands for the same open file, for this Kernel's methods alone, and
 	// is closed by its Close.
 	Lends bool
+	// NoFdinfo is an older kernel, whose /proc/self/fdinfo does not tell what lines a request has.
+	NoFdinfo bool
 }
 
 // New makes a simulated board. Nothing on it moves by itself until Live is called.
 func New(o Options) *Kernel {
 	k := &Kernel{
-		root: folder(), clock: stopped, lends: o.Lends,
+		root: folder(), clock: stopped, lends: o.Lends, silent: o.NoFdinfo, shared: map[uint64]*handle{},
 		files: map[int]*handle{}, devices: map[string]*device{}, taken: map[string]*device{}, values: map[string]map[string]value{},
 		ports:     map[string]*port{},
 		watchdogs: map[string]*watchdog{},
@@ -99,7 +103,10 @@ type passes interface{ passes() bool }
 func (k *Kernel) Open(path string, flags int) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n, err := k.lookup(path, flags&unix.O_NOFOLLOW == 0)
+	n, err := k.procNode(path)
+	if n == nil && err == nil {
+		n, err = k.lookup(path, flags&unix.O_NOFOLLOW == 0)
+	}
 	if err != nil {
 		return -1, err
 	}
@@ -112,6 +119,12 @@ func (k *Kernel) Open(path string, flags int) (int, error) {
 	if err != nil {
 		h.file.close()
 		return -1, err
+	}
+	if _, ok := h.file.(shared); ok {
+		if err := k.count(fd, h); err != nil {
+			h.file.close()
+			return -1, err
+		}
 	}
 	k.files[fd] = h
 	return fd, nil
@@ -147,7 +160,7 @@ func (k *Kernel) handle(fd int) (*handle, error) {
 	if h := k.files[fd]; h != nil {
 		return h, nil
 	}
-	return nil, unix.EBADF
+	return k.duplicate(fd)
 }
 
 // Close closes a descriptor that Open or a line request gave.
@@ -159,6 +172,11 @@ func (k *Kernel) Close(fd int) error {
 		return err
 	}
 	delete(k.files, fd)
+	if _, ok := h.file.(shared); ok {
+		err := unix.Close(fd)
+		k.release()
+		return err
+	}
 	if h.lent > 0 {
 		h.lent--
 		k.moveTo(h, fd)
@@ -188,6 +206,7 @@ func (k *Kernel) moveTo(h *handle, closed int) {
 func (k *Kernel) Opened() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.release()
 	return len(k.files)
 }
 
@@ -198,6 +217,9 @@ func (k *Kernel) Read(fd int, p []byte) (int, error) {
 	h, err := k.handle(fd)
 	if err != nil {
 		return 0, err
+	}
+	if r, ok := h.file.(*request); ok {
+		r.fd = fd
 	}
 	n, err := h.pread(p, h.position)
 	h.position += int64(n)
@@ -269,7 +291,9 @@ func (k *Kernel) Pass(fd int) (int, error) {
 	passed, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil && !real {
 		k.files[passed] = h
-		h.lent++
+		if _, counted := h.file.(shared); !counted {
+			h.lent++
+		}
 	}
 	return passed, err
 }
@@ -325,7 +349,10 @@ func (k *Kernel) ReadDir(path string) ([]string, error) {
 func (k *Kernel) Readlink(path string) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n, err := k.lookup(path, false)
+	n, err := k.procNode(path)
+	if n == nil && err == nil {
+		n, err = k.lookup(path, false)
+	}
 	if err != nil {
 		return "", err
 	}

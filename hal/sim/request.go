@@ -11,7 +11,8 @@ import (
 )
 
 // request is a number of lines requested together. Its descriptor is the reading end of a pipe that holds one byte while events wait, and that hangs up when the chip is gone; the
-// events themselves wait here, since a pipe cannot drop the oldest.
+// events themselves wait here, since a pipe cannot drop the oldest. A duplicate of the descriptor, whoever made it, stands for the same request, and the lines are held until the last
+// one is closed, wherever that is: the writing end tells.
 type request struct {
 	chip   *chip
 	lines  []*line
@@ -20,7 +21,7 @@ type request struct {
 	seqno  uint32
 	perOne map[*line]uint32 // sequence numbers of each line
 	signal int              // the writing end; -1 when closed
-	fd     int
+	fd     int              // the descriptor that was used last
 }
 
 // fifo is the kernel's rounding of an event buffer: a power of two.
@@ -41,6 +42,7 @@ func (k *Kernel) requestLines(c *chip, r *gpiocdev.LineRequest) error {
 	if err := validate(&r.Config, n); err != nil {
 		return err
 	}
+	k.release()
 	req := &request{chip: c, room: fifo(r.EventBufferSize, n), perOne: map[*line]uint32{}, signal: -1}
 	err := req.take(r, n)
 	if err == nil {
@@ -85,9 +87,17 @@ func (r *request) connect(k *Kernel) error {
 		return err
 	}
 	r.fd, r.signal = ends[0], ends[1]
-	k.files[r.fd] = &handle{file: r, readable: true}
+	h := &handle{file: r, readable: true}
+	if err := k.count(r.fd, h); err != nil {
+		_ = unix.Close(r.fd)
+		return err
+	}
+	k.files[r.fd] = h
 	return nil
 }
+
+// isClosed reports whether nobody has the reading end of the pipe. Of a chip that is gone nothing is left to let go of.
+func (r *request) isClosed() bool { return r.signal < 0 || !isRead(r.signal) }
 
 func (r *request) close() {
 	for _, l := range r.lines {
@@ -96,13 +106,6 @@ func (r *request) close() {
 		}
 	}
 	r.hangUp()
-}
-
-// move gives the request another descriptor to wait with.
-func (r *request) move(closed, to int) {
-	if r.fd == closed {
-		r.fd = to
-	}
 }
 
 func (r *request) hangUp() {
@@ -197,6 +200,7 @@ func (r *request) setValues(v *gpiocdev.LineValues) error {
 	for i, l := range r.lines {
 		if v.Mask.Get(i) == 1 {
 			l.driven = l.logical(v.Bits.Get(i))
+			l.writes++
 			l.settle()
 		}
 	}

@@ -122,6 +122,7 @@ func (d *watchdog) setNoWayOut(text string) error {
 
 // expire sees whether the time is over. What the reset does to a board is not simulated: it is counted, and the watchdog rests.
 func (d *watchdog) expire() {
+	d.kernel.release()
 	if d.active && !d.node.gone && d.kernel.clock() >= d.pinged+time.Duration(d.timeout)*time.Second {
 		d.active = false
 		d.resets++
@@ -143,9 +144,13 @@ func (d *watchdog) openFile() (file, error) {
 	if d.open {
 		return nil, unix.EBUSY
 	}
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
+	}
 	d.open = true
 	d.start()
-	return watchdogFile{d}, nil
+	return &watchdogFile{d, ends[0], ends[1]}, nil
 }
 
 // start is watchdog_start.
@@ -171,13 +176,19 @@ func (d *watchdog) stop() error {
 }
 
 // watchdogFile is an open /dev/watchdogN: a stream, without offsets.
-type watchdogFile struct{ *watchdog }
+type watchdogFile struct {
+	*watchdog
+	fd, signal int
+}
 
-func (f watchdogFile) pread([]byte, int64) (int, error) { return 0, unix.EINVAL }
-func (f watchdogFile) pwrite([]byte) (int, error)       { return 0, unix.ESPIPE }
+func (f *watchdogFile) descriptor() int { return f.fd }
+func (f *watchdogFile) isClosed() bool  { return !isRead(f.signal) }
+
+func (f *watchdogFile) pread([]byte, int64) (int, error) { return 0, unix.EINVAL }
+func (f *watchdogFile) pwrite([]byte) (int, error)       { return 0, unix.ESPIPE }
 
 // write is watchdog_write: any byte pings, and a V allows the release until the next write.
-func (f watchdogFile) write(p []byte) (int, error) {
+func (f *watchdogFile) write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -190,7 +201,8 @@ func (f watchdogFile) write(p []byte) (int, error) {
 }
 
 // close is watchdog_release. One that does not stop is pinged once more and goes on.
-func (f watchdogFile) close() {
+func (f *watchdogFile) close() {
+	_ = unix.Close(f.signal)
 	f.expire()
 	f.open = false
 	if f.node.gone {
@@ -203,7 +215,7 @@ func (f watchdogFile) close() {
 }
 
 // ioctl is watchdog_ioctl. The argument of each of these requests is an int.
-func (f watchdogFile) ioctl(request uint, argument unsafe.Pointer) error {
+func (f *watchdogFile) ioctl(request uint, argument unsafe.Pointer) error {
 	if f.node.gone {
 		return unix.ENODEV
 	}

@@ -28,8 +28,9 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	return &hal.Class{
 		Name: class, Doc: "Many apps behind one hardware watchdog. Each registers under a name of its own, and pings Halberd; Halberd pings the hardware while all of them are healthy.\n" +
 			"An app that does not ping in time hangs, and so does one whose connection ends without Unregister, whatever ends it. Names are per uid: two users may have the same.\n" +
-			"board.toml says what happens while the watchdog is armed and an app hangs: the hardware is left to reset the board, or the log says so and Status shows it. When Halberd itself ends the watchdog is disarmed.",
-		Methods: methods(k), Devices: k.watchdogs, Close: k.close(r.Close), Subsystems: []string{"watchdog"}, Rescan: r.Rescan,
+			"board.toml says what happens while the watchdog is armed and an app hangs: the hardware is left to reset the board, or the log says so and Status shows it. " +
+			"While Halberd restarts the watchdog stays armed, where a service manager keeps it open; apps register anew then. It is disarmed when Halberd is stopped for good, and by any end of it where nothing keeps it.",
+		Methods: methods(k), Devices: k.watchdogs, Close: k.close(r.Close), Subsystems: []string{"watchdog"}, Rescan: r.Rescan, Safe: k.safe,
 	}, nil
 }
 

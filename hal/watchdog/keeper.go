@@ -46,7 +46,12 @@ func (k *keeper) shared() (first *Watchdog, err error) {
 // consider arms a watchdog that has just come where board.toml says so, and takes over one that is running: a daemon before this one armed it and could not disarm it. What somebody else has open
 // stays theirs.
 func (k *keeper) consider(d *Watchdog) {
-	if shared, _ := k.shared(); shared != d || d.closed {
+	shared, _ := k.shared()
+	if d.inherited && !d.closed {
+		d.goOn(shared == d)
+		return
+	}
+	if shared != d || d.closed {
 		return
 	}
 	runs := false

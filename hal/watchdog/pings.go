@@ -53,6 +53,7 @@ func (d *Watchdog) end(done func(error)) {
 func (d *Watchdog) expire() {
 	d.expiring = true
 	d.rest()
+	d.note(isExpiring, d.timeout)
 }
 
 // wait waits for a quarter of the timeout: two pings may come late or not at all.

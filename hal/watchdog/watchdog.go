@@ -14,6 +14,7 @@ package watchdog
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -38,6 +39,8 @@ type Watchdog struct {
 	declared     bool  // in board.toml
 	causedReset  hal.Opt[bool]
 
+	kept atomic.Bool // the device stays open when this process ends
+
 	guard    hal.Guard // of what follows
 	fd       int       // -1 where it is not open, and so not armed by Halberd
 	nowayout *sysfs.Attribute
@@ -50,6 +53,9 @@ type Watchdog struct {
 	failing  bool   // the last ping did not work
 	stop     func() // the timer of the next ping; nil where there is none
 	closed   bool
+
+	inherited bool   // the process before left it armed
+	leaving   func() // stops the timer of leave; nil where Halberd is not being stopped for good
 }
 
 // ID is the name in board.toml, else the kernel's.
@@ -76,6 +82,9 @@ func open(k *keeper, id string, p sysfs.Place, e *hal.Entry) (*Watchdog, error) 
 	}
 	if err == nil {
 		err = d.openAttributes()
+	}
+	if err == nil {
+		d.inherit()
 	}
 	if err != nil {
 		d.Close()
@@ -121,18 +130,24 @@ func (d *Watchdog) Unplug() {
 	if d.armed {
 		d.env.Log.Error("the watchdog is gone while it is armed: nothing resets this board any more", "watchdog", d.id)
 	}
+	d.forget()
 	d.Close()
 }
 
-// Close lets go of the watchdog. One that is armed is disarmed, whether apps are registered or not, since Halberd may end to be replaced by a newer one, and the apps are not to blame for that. One
-// that is to reset the board is left to do that. One that cannot be disarmed runs on, and resets the board unless the next daemon takes it over in time; its last ping is the kernel's, at
-// closing.
+// Close lets go of the watchdog. One that is armed stays so where a service manager keeps it open for the next daemon, unless Halberd is being stopped for good. Otherwise it is disarmed, whether apps are
+// registered or not, since Halberd may end to be replaced by a newer one, and the apps are not to blame for that. One that is to reset the board is left to do that. One that cannot be disarmed
+// runs on, and resets the board unless the next daemon takes it over in time; its last ping is the kernel's, at closing.
 func (d *Watchdog) Close() {
 	d.closed = true
 	d.rest()
-	expiring := d.expiring
+	expiring, stays := d.expiring, d.stays()
+	d.left()
 	d.guard.Close(d.bus, func() {
-		if d.fd >= 0 && !expiring {
+		switch {
+		case d.fd < 0 || expiring:
+		case stays:
+			_ = d.ping() // all of its time is the next process's
+		default:
 			d.letGo()
 		}
 		d.shut()
@@ -191,7 +206,9 @@ func (d *Watchdog) arm() (timeout time.Duration, err error) {
 	}
 	err = d.configure()
 	timeout, unread := d.readTimeout()
-	return timeout, errors.Join(err, unread, d.ping())
+	err = errors.Join(err, unread, d.ping())
+	d.keep(timeout)
+	return timeout, err
 }
 
 // openDevice opens the device. One that has come under its name is another one: the attribute that is kept open tells.
@@ -273,6 +290,7 @@ func (d *Watchdog) disarm() error {
 		return err
 	}
 	_, _ = d.env.Kernel.Write(d.fd, []byte{'V'}) // it is stopped, whatever this says
+	d.forget()
 	d.shut()
 	return nil
 }

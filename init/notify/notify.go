@@ -72,7 +72,7 @@ func statusField(status string) string {
 
 // send is a no-op without a manager.
 func send(state string) error {
-	if err := sendFiles(state); err != nil && !errors.Is(err, ErrNoManager) {
+	if err := sendFiles(0, state); err != nil && !errors.Is(err, ErrNoManager) {
 		return err
 	}
 	return nil

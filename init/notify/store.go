@@ -16,20 +16,22 @@ var ErrNoManager = errors.New("there is no service manager to notify")
 // barrierLimit is how long a manager may take to come to a message.
 const barrierLimit = 5 * time.Second
 
-// Store puts a descriptor into the manager's store under a name, which has no colon, and returns once the manager has it: from then on it outlives the process, and the next one finds it among
-// LISTEN_FDS. The descriptor stays the caller's. A manager whose store is full or off takes the message all the same, and drops the descriptor: it tells nobody. It blocks, for 5 s at most.
+// Store puts a descriptor into the manager's store under a name, which has no colon: from then on it outlives the process, and the next one finds it among LISTEN_FDS. The descriptor stays the
+// caller's. A manager whose store is full or off takes the message all the same, and drops the descriptor: it tells nobody. It does not wait: a queue of the manager's that is full is EAGAIN.
 func Store(name string, fd int) error {
 	if strings.ContainsAny(name, ":\n") {
 		return fmt.Errorf("cannot store descriptor %q: the name has a colon or a line end", name)
 	}
-	if err := sendFiles("FDSTORE=1\nFDNAME="+name, fd); err != nil {
-		return err
-	}
-	return barrier()
+	return sendFiles(unix.MSG_DONTWAIT, "FDSTORE=1\nFDNAME="+name, fd)
 }
 
 // Unstore takes the descriptors of a name out of the store. It does not wait.
-func Unstore(name string) error { return sendFiles("FDSTOREREMOVE=1\nFDNAME=" + name) }
+func Unstore(name string) error {
+	return sendFiles(unix.MSG_DONTWAIT, "FDSTOREREMOVE=1\nFDNAME="+name)
+}
+
+// Wait waits until the manager has worked off what was sent before, for 5 s at most.
+func Wait() error { return barrier() }
 
 // barrier waits until the manager has worked off what was sent before: it closes its end of a pipe then.
 func barrier() error {
@@ -38,7 +40,7 @@ func barrier() error {
 		return fmt.Errorf("cannot make a pipe: %w", err)
 	}
 	defer unix.Close(ends[0])
-	err := sendFiles("BARRIER=1", ends[1])
+	err := sendFiles(0, "BARRIER=1", ends[1])
 	unix.Close(ends[1])
 	if err != nil {
 		return err
@@ -64,7 +66,7 @@ func awaitHangUp(fd int, limit time.Time) error {
 }
 
 // sendFiles sends a state with descriptors.
-func sendFiles(state string, fds ...int) error {
+func sendFiles(flags int, state string, fds ...int) error {
 	address := os.Getenv("NOTIFY_SOCKET")
 	if address == "" {
 		return ErrNoManager
@@ -78,7 +80,7 @@ func sendFiles(state string, fds ...int) error {
 	if len(fds) > 0 {
 		rights = unix.UnixRights(fds...)
 	}
-	if err := unix.Sendmsg(socket, []byte(state), rights, &unix.SockaddrUnix{Name: address}, unix.MSG_NOSIGNAL); err != nil {
+	if err := unix.Sendmsg(socket, []byte(state), rights, &unix.SockaddrUnix{Name: address}, flags|unix.MSG_NOSIGNAL); err != nil {
 		return fmt.Errorf("cannot notify the service manager: %w", err)
 	}
 	return nil

@@ -56,7 +56,7 @@ func closeAll(fds []int) {
 	}
 }
 
-// TestStore: the descriptor is sent with its name, and Store returns when the manager has come to the barrier behind it, not before.
+// TestStore: the descriptor is sent with its name, and Wait returns when the manager has come to the barrier behind it, not before.
 func TestStore(t *testing.T) {
 	m := newKeeper(t)
 	file, err := os.CreateTemp(t.TempDir(), "")
@@ -64,8 +64,11 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
+	if err := Store("line-7", int(file.Fd())); err != nil {
+		t.Fatal(err)
+	}
 	stored := make(chan error, 1)
-	go func() { stored <- Store("line-7", int(file.Fd())) }()
+	go func() { stored <- Wait() }()
 	state, fds := m.next()
 	var got, want unix.Stat_t
 	if len(fds) != 1 || unix.Fstat(fds[0], &got) != nil || unix.Fstat(int(file.Fd()), &want) != nil || got.Ino != want.Ino || state != "FDSTORE=1\nFDNAME=line-7" {
@@ -84,6 +87,21 @@ func TestStore(t *testing.T) {
 	closeAll(fds)
 	if err := <-stored; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFullQueue: a manager that does not keep up holds nobody up.
+func TestFullQueue(t *testing.T) {
+	newKeeper(t)
+	for n := range 10_000 {
+		if err := Unstore("line-7"); errors.Is(err, unix.EAGAIN) {
+			break
+		} else if err != nil || n == 9999 {
+			t.Fatalf("message %d: got %v, want EAGAIN some time", n, err)
+		}
+	}
+	if err := Store("line-7", 0); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("got %v, want EAGAIN", err)
 	}
 }
 

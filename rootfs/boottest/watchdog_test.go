@@ -5,6 +5,7 @@ package boottest
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -73,12 +74,43 @@ func TestHardwareWatchdog(t *testing.T) {
 	}
 }
 
-// TestHardwareWatchdogAtRestart: a restart of the daemon disarms, and resets nothing.
+// TestHardwareWatchdogAtRestart: neither a restart nor a crash of the daemon disarms, the next one pings, and stopping it for good disarms.
 func TestHardwareWatchdogAtRestart(t *testing.T) {
-	t.Cleanup(func() { _ = halctl(t, 0, "watchdog", "disarm") })
+	t.Cleanup(func() {
+		_ = halctl(t, 0, "watchdog", "disarm")
+		if armed := armedWatchdogs(t); len(armed) > 0 {
+			t.Errorf("%q are armed after Disarm", armed)
+		}
+	})
 	must(t, 0, "watchdog", "arm")
-	run(t, "systemctl", "restart", "halberd.service")
-	if armed := armedWatchdogs(t); len(armed) > 0 {
-		t.Errorf("%q are armed after a restart", armed)
+	armed := armedWatchdogs(t)
+	clearTrace(t)
+	const events = "/sys/kernel/tracing/events/watchdog"
+	traced := exists(events + "/enable")
+	if traced {
+		write(t, events+"/enable", "1")
+		t.Cleanup(func() { write(t, events+"/enable", "0") })
 	}
+	for _, end := range []func(){
+		func() { run(t, "systemctl", "restart", "halberd.service") },
+		func() { crash(t) },
+	} {
+		end()
+		var status watchdogStatus
+		eventually(t, "the next daemon has the watchdog", func() bool {
+			call(t, dial(t, "stream:@halberd"), "io.halberd.Watchdog.Status", nil, &status)
+			return status.State == "armed"
+		})
+		if got := armedWatchdogs(t); len(armed) != 1 || !slices.Equal(got, armed) {
+			t.Errorf("%q are armed, want %q", got, armed)
+		}
+	}
+	if trace := read(t, "/sys/kernel/tracing/trace"); traced && strings.Contains(trace, "watchdog_stop") {
+		t.Errorf("the kernel stopped the watchdog:\n%s", tail(trace, 40))
+	}
+	run(t, "systemctl", "stop", "halberd.service")
+	if got := armedWatchdogs(t); len(got) > 0 {
+		t.Errorf("%q are armed after a stop for good", got)
+	}
+	must(t, app, "gpio", "get", "button") // the socket starts it again
 }

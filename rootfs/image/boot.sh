@@ -5,6 +5,7 @@
 # The first form boots the image of the target NAME with its console here. The second is for `go test -exec`: it boots the image, runs the test
 # program in it as root, prints what that prints, and exits as it does. MODE is `enabled` or `disabled`: whether halberd.service is enabled. The console
 # goes to build/boot-test/NAME-MODE.log. A boot that does not end is ended after BOOT_SECONDS (420). The disk is left as it was.
+# HALBERD_SOAK is handed on to the tests.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 if [ $# -ge 3 ]; then
@@ -13,7 +14,7 @@ fi
 cd "$top"
 . rootfs/image/lib.sh
 
-[ $# = 1 ] || [ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# = 1 ] || [ $# -ge 3 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 enter "$1"
 set_machine
 image=build/image/$1
@@ -36,6 +37,7 @@ enabled) append="$quiet systemd.show_status=0 systemd.wants=boot-test.service sy
 disabled) append="$quiet systemd.show_status=0 systemd.wants=boot-test.service halberd.disabled" ;;
 *) die "there is no mode $mode" ;;
 esac
+append+=${HALBERD_SOAK:+ systemd.setenv=HALBERD_SOAK=$HALBERD_SOAK}
 mkdir -p "$work/disk" build/boot-test
 cp "$program" "$work/disk/test"
 chmod 0755 "$work/disk" "$work/disk/test"

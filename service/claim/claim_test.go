@@ -59,10 +59,13 @@ func (s shelf) Take(name string) (int, []byte, bool) {
 	return -1, []byte(record), ok
 }
 
-func (s shelf) Keep(name string, _ int, record []byte) error {
+func (s shelf) Push(name string, _ int, record []byte) error {
 	s[name] = string(record)
 	return nil
 }
+
+func (s shelf) Keep(string, int, []byte) error { panic("the loop must not wait") }
+func (s shelf) Wait() error                    { panic("the loop must not wait") }
 
 func (s shelf) Note(string, []byte) error { return nil }
 func (s shelf) Drop(name string)          { delete(s, name) }

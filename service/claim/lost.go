@@ -15,7 +15,7 @@ func (b *Book) remember(held *Hold) {
 	if b.keeper == nil {
 		return
 	}
-	if err := b.keeper.Keep(kept(held.Device.Name()), -1, strconv.AppendUint(nil, uint64(held.UID), 10)); err != nil {
+	if err := b.keeper.Push(kept(held.Device.Name()), -1, strconv.AppendUint(nil, uint64(held.UID), 10)); err != nil {
 		b.log.Warn("a claim would not outlive a restart", "device", held.Device.Name(), "error", err)
 	}
 }

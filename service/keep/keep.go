@@ -13,12 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Manager is the service manager's store.
+// Manager is the service manager's store. It does what it is told in order.
 type Manager interface {
-	// Store puts a descriptor into the store, and returns when it is there.
+	// Store tells it to put a descriptor into the store.
 	Store(name string, fd int) error
-	// Unstore takes all descriptors of a name out of it.
+	// Unstore tells it to take all descriptors of a name out of it.
 	Unstore(name string) error
+	// Wait returns when it has done all that.
+	Wait() error
 }
 
 // Inherited is a descriptor that the manager gave back.
@@ -174,6 +176,22 @@ func (s *Store) Take(name string) (fd int, record []byte, ok bool) {
 
 // Keep keeps a descriptor, or with -1 a record alone. What was kept under the name before is dropped.
 func (s *Store) Keep(name string, fd int, record []byte) error {
+	err := s.Push(name, fd, record)
+	if err != nil || fd < 0 {
+		return err
+	}
+	if err := s.manager.Wait(); err != nil {
+		s.Drop(name)
+		return err
+	}
+	return nil
+}
+
+// Wait waits for the manager. It has no part in the locking, so that who does not wait is not held up by who does.
+func (s *Store) Wait() error { return s.manager.Wait() }
+
+// Push is Keep without waiting for the manager.
+func (s *Store) Push(name string, fd int, record []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(name) > maxName || len(record) > maxRecord {

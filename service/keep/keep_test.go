@@ -15,7 +15,8 @@ type manager struct {
 	t      *testing.T
 	stored []Inherited
 	full   bool
-	err    error
+	err    error // of Store
+	hangs  error // of Wait
 }
 
 func newManager(t *testing.T) *manager {
@@ -53,6 +54,8 @@ func (m *manager) Unstore(name string) error {
 	})
 	return nil
 }
+
+func (m *manager) Wait() error { return m.hangs }
 
 // start is the next process: it inherits what is stored.
 func (m *manager) start() *Store {
@@ -237,12 +240,22 @@ func TestNoStore(t *testing.T) {
 	m.full = true
 	keep(t, s, "Gpio/pump", pipe(t, "pump"), "one")
 	expectNone(t, m.start(), "Gpio/pump")
-	m.full, m.err = false, errors.New("it does not answer")
-	if err := s.Keep("Gpio/lamp", pipe(t, "lamp"), nil); !errors.Is(err, m.err) {
+	s = m.start()
+	m.full, m.hangs = false, errors.New("it does not answer")
+	if err := s.Keep("Gpio/lamp", pipe(t, "lamp"), nil); !errors.Is(err, m.hangs) {
+		t.Errorf("got %v, want %v", err, m.hangs)
+	}
+	if err := s.Push("Gpio/hall", pipe(t, "hall"), nil); err != nil {
+		t.Errorf("got %v of what does not wait", err)
+	}
+	m.err, m.hangs = m.hangs, nil
+	if err := s.Push("Gpio/attic", pipe(t, "attic"), nil); !errors.Is(err, m.err) {
 		t.Errorf("got %v, want %v", err, m.err)
 	}
 	m.err = nil
-	expectNone(t, m.start(), "Gpio/lamp")
+	next := m.start()
+	expectNone(t, next, "Gpio/lamp", "Gpio/attic")
+	expect(t, next, "Gpio/hall", "", "hall")
 }
 
 func TestRoom(t *testing.T) {

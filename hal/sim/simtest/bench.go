@@ -146,7 +146,7 @@ func (b *Bench) Permit(method, parameters string) (hal.Permitted, *hal.Call, err
 	return permitted, call, err
 }
 
-// Call makes a call, on a goroutine of its own where the device has a bus, and gives the reply or the error's name and fields.
+// Call makes a call, on a goroutine of its own where the device has a bus and the loop is not Inline, and gives the reply or the error's name and fields.
 func (b *Bench) Call(method, parameters string) string {
 	b.Helper()
 	permitted, call, err := b.Permit(method, parameters)
@@ -173,7 +173,7 @@ func (b *Bench) carryOut(call *hal.Call, permitted hal.Permitted) error {
 		return err
 	case call.Method.Later:
 		return b.await(permitted)
-	case bus == "":
+	case bus == "" || b.Loop.Inline:
 		err = permitted.Run(b.Holder())
 	default:
 		ran := make(chan error)
