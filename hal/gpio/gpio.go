@@ -6,6 +6,8 @@
 // Lines of a gpio-group are one request, so that one call sets them, at once where the chip's driver has set_multiple; all others are a request each. A pulse is two such calls and a timer of the
 // loop. A lease passes a request on: the daemon keeps a descriptor of it for the values at the end alone, and requests the lines anew once the holder has closed its own.
 //
+// Interlocks keep lines from being active together, whoever sets them and however: locked.go says how.
+//
 // Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
 // meant, not all.
 //
@@ -35,8 +37,9 @@ type Line struct {
 	where string // file and line of board.toml; "" for a line that it does not name
 	waits bool   // to be requested as an output; the loop's goroutine alone knows
 
-	declared setup  // what board.toml says
-	group    *group // nil for a line that is requested alone
+	declared setup   // what board.toml says
+	group    *group  // nil for a line that is requested alone
+	locked   *locked // nil for a line in no interlock
 
 	guard  *hal.Guard // of what follows, the group's where there is one: GetMany may read lines of several chips on one worker
 	setup  setup
@@ -82,6 +85,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 	if l.group != nil {
 		return l.group.holdFor(l, s, value)
 	}
+	value = l.passive(value)
 	config := s.asIs()
 	if value.Set {
 		config = output(s.flags, value.Value)
@@ -91,21 +95,23 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 		return err
 	}
 	if !value.Set {
-		if value.Value, err = makeOutput(r, s.flags); err != nil {
+		if value.Value, err = l.makeOutput(r, s.flags); err != nil {
 			r.close()
 			return err
 		}
 	}
 	l.held, l.output, l.driven = r, true, value.Value
+	l.locked.held(l, l.driven)
 	return nil
 }
 
 // makeOutput makes a line that was requested as it is an output of the value that it has.
-func makeOutput(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
+func (l *Line) makeOutput(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 	value, err := r.get(0)
 	if err != nil {
 		return 0, err
 	}
+	value = l.locked.found(value)
 	return value, r.configure(output(flags, value))
 }
 
@@ -171,8 +177,15 @@ func (l *Line) set(value int64) (changed bool, err error) {
 	return l.put(value)
 }
 
-// put drives an output. It requests the line first, where somebody else had it when Halberd started.
+// put drives an output, where no interlock forbids it. It requests the line first, where somebody else had it when Halberd started.
 func (l *Line) put(value int64) (changed bool, err error) {
+	if l.locked != nil {
+		return l.putLocked(value)
+	}
+	return l.write(value)
+}
+
+func (l *Line) write(value int64) (changed bool, err error) {
 	if !l.output {
 		return true, l.hold(&l.setup, hal.Some(value))
 	}
@@ -223,6 +236,7 @@ func (l *Line) refuse(err error) error {
 
 // unplug lets go of a line that is gone, and tells its watchers.
 func (l *Line) unplug() {
+	l.locked.leave(l)
 	l.close()
 	l.feed.Publish(change{err: hal.GoneDevice(class, l.id)})
 }

@@ -74,7 +74,7 @@ func (p *pulse) expect() {
 func (p *pulse) begin() {
 	l, changed := p.line, false
 	p.err = l.guard.Do(func() (err error) {
-		if changed, err = l.set(p.value); err == nil {
+		if changed, err = l.setFor(p); err == nil {
 			l.busy, l.pulse = byPulse, p
 		}
 		return err
