@@ -37,6 +37,7 @@ type pulse struct {
 	deadline func()      // stops the waiting for a worker
 	failures int
 	err      error // of the write that is on its way
+	refusal  error // what a caller is told of it; found where the write is, as asking the chip may wait for it
 }
 
 // startPulse begins a pulse. It is answered at its end.
@@ -79,6 +80,7 @@ func (p *pulse) begin() {
 		}
 		return err
 	})
+	p.refusal = l.refuse(p.err)
 	if changed {
 		l.report(p.value)
 	}
@@ -90,7 +92,7 @@ func (p *pulse) began() {
 	switch {
 	case p.line.ended || p.isOver():
 	case p.err != nil:
-		p.end(p.line.refuse(p.err))
+		p.end(p.refusal)
 	default:
 		p.stop = p.line.env.Loop.After(p.duration, p.finish)
 	}
@@ -112,11 +114,12 @@ func (p *pulse) write() {
 		if l.pulse != p {
 			return nil
 		}
-		if changed, err = l.put(1 - p.value); err == nil {
+		if changed, err = l.put(1 - p.value); err == nil || p.isHopeless(err) {
 			l.busy, l.pulse = "", nil
 		}
 		return err
 	})
+	p.refusal = l.refuse(p.err)
 	if changed {
 		l.report(1 - p.value)
 	}
@@ -129,15 +132,17 @@ func (p *pulse) wrote() {
 	case p.isOver():
 	case p.err == nil:
 		p.end(nil)
-	case errors.Is(p.err, unix.ENODEV) || p.failures == tries:
+	case p.isHopeless(p.err):
 		p.line.env.Log.Error("cannot end a pulse", "line", p.line.id, "err", p.err)
-		_ = p.line.guard.Do(func() error { p.line.busy, p.line.pulse = "", nil; return nil })
-		p.end(p.line.refuse(p.err))
+		p.end(p.refusal)
 	default:
 		p.failures++
 		p.stop = p.line.env.Loop.After(again, p.finish)
 	}
 }
+
+// isHopeless reports whether the end is not tried again after an error.
+func (p *pulse) isHopeless(err error) bool { return errors.Is(err, unix.ENODEV) || p.failures == tries }
 
 // isOver reports whether the pulse was ended by something else.
 func (p *pulse) isOver() bool { return !slices.Contains(p.line.pulses, p) }
