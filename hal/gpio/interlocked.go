@@ -119,7 +119,7 @@ func (l *Line) activate() error {
 	if changed {
 		l.report(l.value())
 	}
-	return err
+	return l.refuse(err)
 }
 
 // reservation is members that a call of SetMany will activate, all or none. They count as active until it is released.
@@ -133,7 +133,7 @@ type planned struct {
 
 // reserve reserves what the steps activate, or refuses all of it. No guard is needed.
 //
-// A member that the call deactivates makes room for what a later step activates, since that comes only when it was really written. Within one step the kernel's driver decides about the order, and so it makes none.
+// A member that the call deactivates makes room for what a later step activates, since that comes only when it was really written; but not one that another such call will activate. Within one step the kernel's driver decides about the order, and so it makes none.
 func reserve(steps []*step) (reservation, error) {
 	plan := map[*locked]planned{}
 	for at, s := range steps {
@@ -182,7 +182,7 @@ func (p planned) sees(plan map[*locked]planned) view {
 		switch {
 		case isPlanned && its.value == 1:
 			return true, 0
-		case !isPlanned || !other.counts():
+		case !isPlanned || !other.counts() || other.reserved > 0:
 			return asIs(i, other)
 		case its.step < p.step:
 			return false, i.dead

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/halberd-io/halberd/hal"
 )
 
@@ -148,7 +150,7 @@ func (m *locked) admit(l *Line, value int64) error {
 	defer m.all.mu.Unlock()
 	switch {
 	case m.line != l:
-		return hal.GoneDevice(class, m.id)
+		return unix.ENODEV
 	case m.standing == active:
 		return nil
 	}

@@ -59,7 +59,7 @@ func (m *locked) tried(err error) {
 	case l == nil || l.ended || err == nil:
 	case time.Now().After(until):
 		m.forgo()
-		m.all.log.Warn("an output stays at 0", "line", m.id, "where", l.where, "err", l.refuse(err))
+		m.all.log.Warn("an output stays at 0", "line", m.id, "where", l.where, "err", err)
 	default:
 		m.retry()
 		m.retry = m.all.loop.After(waitFor(err), m.try)
