@@ -101,13 +101,13 @@ func (o *oracle) Note(what string) {
 	o.note(what)
 }
 
-// begin is the start of the daemon, or the coming of chips: what is at 0 counts as if it just went there.
-func (o *oracle) begin(what string, names ...string) {
+// begin is the start of the daemon: what is at 0 counts as if it just went there.
+func (o *oracle) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.note(what)
+	o.note("start")
 	for _, p := range o.pins {
-		if p.value == 0 && (names == nil || slices.Contains(names, p.name)) {
+		if p.value == 0 {
 			p.off = time.Now()
 		}
 	}
@@ -137,7 +137,7 @@ type unruly struct {
 	faults int // one in so many; 0 for none
 
 	mu     sync.Mutex
-	isSlow map[int]bool // of what is open
+	open   map[int]string // the name of the chip of each descriptor
 	killed bool
 }
 
@@ -146,7 +146,7 @@ func (k *unruly) Open(path string, flags int) (int, error) {
 	defer k.mu.Unlock()
 	fd, err := k.Kernel.Open(path, flags)
 	if err == nil {
-		k.isSlow[fd] = path == "/dev/gpiochip1" || path == "/dev/gpiochip2"
+		k.open[fd] = path
 	}
 	return fd, err
 }
@@ -157,7 +157,7 @@ func (k *unruly) Close(fd int) error {
 	if k.killed {
 		return unix.EBADF
 	}
-	delete(k.isSlow, fd)
+	delete(k.open, fd)
 	return k.Kernel.Close(fd)
 }
 
@@ -166,17 +166,28 @@ func (k *unruly) kill() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.killed = true
-	for fd := range k.isSlow {
+	for fd := range k.open {
 		_ = k.Kernel.Close(fd)
+	}
+}
+
+// lose makes what is open of a chip that was unplugged answer at once.
+func (k *unruly) lose(path string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for fd, of := range k.open {
+		if of == path {
+			k.open[fd] = "gone"
+		}
 	}
 }
 
 func (k *unruly) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	k.mu.Lock()
-	slow := k.isSlow[fd]
+	chip := k.open[fd]
 	k.mu.Unlock()
-	k.transfer(slow)
-	defer k.transfer(slow)
+	transfer(chip)
+	defer transfer(chip)
 	fault, before := false, true
 	switch request {
 	case uapi.GPIOGetLine:
@@ -187,13 +198,13 @@ func (k *unruly) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	if fault && before {
 		return unix.EIO
 	}
-	if err := k.ioctl(fd, request, argument, slow); err != nil || !fault {
+	if err := k.ioctl(fd, request, argument); err != nil || !fault {
 		return err
 	}
 	return unix.EIO
 }
 
-func (k *unruly) ioctl(fd int, request uint, argument unsafe.Pointer, slow bool) error {
+func (k *unruly) ioctl(fd int, request uint, argument unsafe.Pointer) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.killed {
@@ -201,14 +212,14 @@ func (k *unruly) ioctl(fd int, request uint, argument unsafe.Pointer, slow bool)
 	}
 	err := k.Kernel.Ioctl(fd, request, argument)
 	if err == nil && request == uapi.GPIOGetLine {
-		k.isSlow[int((*gpiocdev.LineRequest)(argument).Fd)] = slow
+		k.open[int((*gpiocdev.LineRequest)(argument).Fd)] = k.open[fd]
 	}
 	return err
 }
 
-// transfer is half of the time that a slow bus takes.
-func (k *unruly) transfer(slow bool) {
-	if slow {
+// transfer is half of the time that a call takes on a slow bus.
+func transfer(chip string) {
+	if chip == "/dev/gpiochip1" || chip == "/dev/gpiochip2" {
 		time.Sleep(time.Duration(rand.IntN(1500)) * time.Microsecond)
 	}
 }

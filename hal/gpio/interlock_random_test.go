@@ -184,9 +184,9 @@ func (r *rig) count(what string) {
 
 // start starts the daemon.
 func (r *rig) start(first bool) {
-	d := &daemon{kernel: &unruly{Kernel: r.sim, faults: 100, isSlow: map[int]bool{}}, loop: newBubble()}
+	d := &daemon{kernel: &unruly{Kernel: r.sim, faults: 100, open: map[int]string{}}, loop: newBubble()}
 	d.env = &hal.Env{Kernel: d.kernel, Loop: d.loop, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Entries: r.entries, FirstStart: first}
-	r.oracle.begin("start")
+	r.oracle.begin()
 	d.loop.Do(func() {
 		var err error
 		if d.class, err = Open(d.env); err == nil {
@@ -262,12 +262,13 @@ func (r *rig) unplug(fate *rand.Rand) {
 	r.on(func(d *daemon) {
 		r.sim.Unplug(name)
 		r.oracle.gone("unplug "+name, lines)
+		d.kernel.lose("/dev/" + name)
 	})
 	time.Sleep(time.Duration(fate.IntN(5)) * time.Millisecond)
 	r.rescan()
 	time.Sleep(time.Duration(fate.IntN(50)) * time.Millisecond)
 	r.sim.Plug(name)
-	r.oracle.begin("plug "+name, lines...)
+	r.oracle.Note("plug " + name)
 	r.rescan()
 }
 

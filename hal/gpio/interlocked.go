@@ -162,10 +162,11 @@ func (r reservation) take(plan map[*locked]planned) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, m := range r {
+		see := plan[m].sees(plan)
 		if m.standing == active {
-			continue
+			see = taken
 		}
-		if refusal := m.conflict(plan[m].sees(plan)); refusal != nil {
+		if refusal := m.conflict(see); refusal != nil {
 			return refusal
 		}
 	}
@@ -174,6 +175,9 @@ func (r reservation) take(plan map[*locked]planned) error {
 	}
 	return nil
 }
+
+// taken is the view of a call that sets what is active already: another one that is to deactivate it may have given its place away.
+func taken(_ *interlock, other *locked) (bool, time.Duration) { return other.reserved > 0, 0 }
 
 // sees is the view of an activation within a call.
 func (p planned) sees(plan map[*locked]planned) view {
