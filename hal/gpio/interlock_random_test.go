@@ -47,7 +47,7 @@ var plant = struct {
 		declare("h", `{"chip":"else","line":"H","direction":"output","safe":0,"initial":1}`),
 		declare("i", `{"chip":"else","line":"I","direction":"output"}`),
 		together("near-pair", `"c","d"`), together("far-pair", `"f","g"`),
-		interlocked("one-of-two", `"a","e"`, `,"dead-time-msec":20`),
+		interlocked("one-of-two", `"a","e"`, `,"dead-time-msec":60`),
 		interlocked("one-of-all-buses", `"b","e","i"`, ``),
 		interlocked("pairs", `"c","d","f","g"`, ``),
 		interlocked("two-of-four", `"d","f","h","i"`, `,"max-active":2,"dead-time-msec":7`),
@@ -184,7 +184,7 @@ func (r *rig) count(what string) {
 
 // start starts the daemon.
 func (r *rig) start(first bool) {
-	d := &daemon{kernel: &unruly{Kernel: r.sim, faults: 100, open: map[int]string{}}, loop: newBubble()}
+	d := &daemon{kernel: &unruly{Kernel: r.sim, faults: 40, open: map[int]string{}}, loop: newBubble()}
 	d.env = &hal.Env{Kernel: d.kernel, Loop: d.loop, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Entries: r.entries, FirstStart: first}
 	r.oracle.begin()
 	d.loop.Do(func() {
@@ -360,7 +360,7 @@ func outcome(err error) string {
 		name := refusal.ErrorName()
 		return name[strings.LastIndexByte(name, '.')+1:]
 	}
-	return "failed"
+	return "unanswered"
 }
 
 // client makes calls, one after the other, but for those whose answers it does not wait for.
