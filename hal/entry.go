@@ -6,12 +6,31 @@ import (
 	"github.com/halberd-io/halberd/hal/wire"
 )
 
-// Table is one kind of table in board.toml: [gpio.NAME] is of the table "gpio".
+// Table is one kind of table in board.toml: [gpio.NAME] is of the table "gpio". Those of a list are written [[interlock]], and have their names in a key.
 type Table struct {
 	Name   string
 	Doc    string
+	Key    string  // of the name, in a list; "" for tables that have it in their heads
 	Fields []Field // its keys
 	decode func(wire.Value) (any, error)
+}
+
+// NewList declares a list of tables whose entries are read into a T. key has the name of each.
+func NewList[T any, PT interface {
+	*T
+	Message
+}](name, key, doc string) Table {
+	t := NewTable[T, PT](name, doc)
+	t.Key = key
+	return t
+}
+
+// Head is how such a table begins in board.toml: [gpio.ID], [[interlock]].
+func (t *Table) Head() string {
+	if t.Key != "" {
+		return "[[" + t.Name + "]]"
+	}
+	return "[" + t.Name + ".ID]"
 }
 
 // NewTable declares a table whose entries are read into a T.

@@ -71,7 +71,9 @@ func TestCheckBad(t *testing.T) {
 		{"an input with a value for the start", map[string]string{"board.toml": "[gpio.a]\nchip = \"c\"\nline = 3\ndirection = \"input\"\ninitial = 1\n"},
 			[]string{"board.toml:1: initial, safe and on-release need direction"}},
 		{"a sensor of nothing", map[string]string{"board.toml": "\n[sensor.x]\n"}, []string{"board.toml:2: exactly one of hwmon, thermal and iio"}},
-		{"an interlock", map[string]string{"board.toml": "\n[[interlock]]\nname = \"x\"\n"}, []string{"board.toml:2: "}},
+		{"an interlock of nothing", map[string]string{"board.toml": "\n[[interlock]]\nname = \"x\"\n"}, []string{"board.toml:2: never-together is missing"}},
+		{"an interlock of lines that are not there", map[string]string{"board.toml": "\n[[interlock]]\nname = \"x\"\nnever-together = [\"a\", \"b\"]\n"},
+			[]string{`board.toml:2: interlock.x: line "a" is not declared`, `board.toml:2: interlock.x: line "b" is not declared`}},
 		{"groups that cannot be", map[string]string{"board.toml": "[gpio.a]\nchip = \"c\"\nline = 1\ndirection = \"output\"\n[gpio-group.g]\nlines = [\"a\", \"b\"]\n[gpio-group.h]\nlines = [\"a\"]\n"},
 			[]string{`board.toml:5: gpio-group.g: line "b" is not declared`, `board.toml:7: gpio-group.h: line "a" is in gpio-group.g already`}},
 		{"a group of one line twice", map[string]string{"board.toml": "[gpio-group.g]\nlines = [\"a\", \"a\"]\n"}, []string{"board.toml:1: "}},
@@ -180,7 +182,7 @@ func TestKeys(t *testing.T) {
 	if status != 0 || stderr != "" {
 		t.Errorf("got %d, %q", status, stderr)
 	}
-	for _, want := range []string{"policy.d/*.toml: ", "  methods ", "  where ", "board.toml: [gpio.ID]  ", "  on-release ", "board.toml: [led.ID]  ", "each [[expect]]\n", "  transport ", "halberd.toml:\n  log-level ", "\n  audit ", "halberd.toml: [limits]\n", "  connections-per-uid "} {
+	for _, want := range []string{"policy.d/*.toml: ", "  methods ", "  where ", "board.toml: [gpio.ID]  ", "  on-release ", "board.toml: [[interlock]]  ", "  never-together ", "  dead-time-msec ", "board.toml: [led.ID]  ", "each [[expect]]\n", "  transport ", "halberd.toml:\n  log-level ", "\n  audit ", "halberd.toml: [limits]\n", "  connections-per-uid "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("got %s, want %q in it", stdout, want)
 		}

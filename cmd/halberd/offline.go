@@ -67,10 +67,13 @@ func validate(opt config.Options, stdout io.Writer) error {
 	return nil
 }
 
+// declared counts what has a table of its own: the tables of a list are about others.
 func declared(b *config.Board) int {
 	n := 0
-	for _, entries := range b.Entries {
-		n += len(entries)
+	for _, t := range board.Tables() {
+		if t.Key == "" {
+			n += len(b.Entries[t.Name])
+		}
 	}
 	return n
 }
@@ -86,7 +89,7 @@ func reference(w io.Writer) error {
 		fmt.Fprintf(w, "  %-26s %s\n", k.Name, k.Doc)
 	}
 	for _, t := range board.Tables() {
-		fmt.Fprintf(w, "\nboard.toml: [%s.ID]  %s\n", t.Name, t.Doc)
+		fmt.Fprintf(w, "\nboard.toml: %s  %s\n", t.Head(), t.Doc)
 		for _, f := range t.Fields {
 			fmt.Fprintf(w, "  %-26s %s\n", f.Name, f.Explain())
 		}

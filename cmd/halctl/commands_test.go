@@ -38,6 +38,8 @@ var commandRows = []struct {
 	{"an input", "gpio set button 1", 1, "", "halctl: io.halberd.Gpio.Set: io.halberd.NotSupported: {\"feature\":\"output\"}\nWhat is to be set has to be declared as an output in board.toml: direction = \"output\".\n"},
 	{"a bad value", "gpio set relay-pump 2", 1, "", "halctl: io.halberd.Gpio.Set: org.varlink.service.InvalidParameter: {\"parameter\":\"value\"}\nvalue: Required. The logical value. From 0 to 1.\n"},
 	{"gpio set-many", "gpio set-many relay-up=1 relay-pump=0", 0, "", ""},
+	{"gpio set of what an interlock forbids", "gpio set relay-down 1", 1, "", "halctl: io.halberd.Gpio.Set: io.halberd.Interlocked: {\"group\":\"motor-direction\",\"conflicting\":\"relay-up\"}\n"},
+	{"gpio set-many of what an interlock forbids", "gpio set-many relay-down=1 relay-up=0", 1, "", "halctl: io.halberd.Gpio.SetMany: io.halberd.Interlocked: {\"group\":\"motor-direction\",\"conflicting\":\"relay-up\",\"retryAfterMSec\":50}\n"},
 	{"gpio set-many with a bad value", "gpio set-many relay-up=1 relay-pump=2", 1, "", "halctl: io.halberd.Gpio.SetMany: org.varlink.service.InvalidParameter: {\"parameter\":\"values.relay-pump\"}\nvalues: Required. The logical value of each line, by the devices' IDs. From 0 to 1.\n"},
 	{"gpio set-many with a line twice", "gpio set-many relay-up=1 relay-up=0", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values: \"relay-up\" is given twice\n"},
 	{"gpio set-many without a value", "gpio set-many relay-up", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values are NAME=VALUE with an integer, not …"},
@@ -86,6 +88,7 @@ func TestCommands(t *testing.T) {
 	for _, kind := range transports {
 		t.Run(kind.String(), func(t *testing.T) {
 			s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
+			pastDeadTime(t, s)
 			for _, row := range commandRows {
 				status, stdout, stderr := at(t, s, kind, strings.Fields(row.args)...)
 				want := row
@@ -104,6 +107,20 @@ func TestCommands(t *testing.T) {
 				t.Errorf("the lines are %d and %d at the simulated chip, want 1 and 0", s.Sim.Value("relay-up"), s.Sim.Value("relay-pump"))
 			}
 		})
+	}
+}
+
+// pastDeadTime waits until the relays of the motor may be set: after the start both count as just switched off.
+func pastDeadTime(t *testing.T, s *servicetest.Server) {
+	t.Helper()
+	up := []string{"gpio", "set", "relay-up", "1"}
+	status, _, stderr := at(t, s, transports[0], up...)
+	for strings.Contains(stderr, "retryAfterMSec") {
+		status, _, stderr = at(t, s, transports[0], up...)
+	}
+	up[3] = "0"
+	if off, _, _ := at(t, s, transports[0], up...); status+off != 0 {
+		t.Fatalf("the relay cannot be switched on and off: %s", stderr)
 	}
 }
 

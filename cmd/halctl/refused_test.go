@@ -24,7 +24,7 @@ func suggested(stderr string) string {
 func TestSuggestion(t *testing.T) {
 	rows := []struct{ args, again string }{
 		{"gpio set relay-pump 1", "gpio set relay-pump 0"},
-		{"gpio set relay-up 1", "gpio set relay-up 1"},
+		{"gpio set relay-up 1", "gpio set relay-up 0"},
 		{"gpio get relay-pump", "gpio get relay-pump"},
 		{"gpio get-many relay-pump relay-up", "gpio get-many relay-up"},
 		{"gpio get-many relay-pump door", "gpio get-many door relay-pump"},

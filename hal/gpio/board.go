@@ -22,6 +22,7 @@ type board struct {
 	entries  []hal.Entry
 	reserved map[string]bool
 	members  map[string]member // by the IDs of lines
+	locks    *interlocks
 	groups   map[string]*group // of the chips that are there, by ID
 }
 
@@ -32,14 +33,15 @@ type member struct {
 }
 
 func newBoard(env *hal.Env) *board {
-	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), store: newStore(env), members: map[string]member{}, groups: map[string]*group{}}
+	b := &board{env: env, lines: hal.NewSet[*Line](class, "line"), report: hal.NewReporter(env.Log), store: newStore(env), members: map[string]member{}, groups: map[string]*group{}, locks: newInterlocks(env)}
 	for i := range env.Entries {
 		e := &env.Entries[i]
-		if g, ok := e.Value.(*groupEntry); ok {
-			for bit, id := range g.Lines {
+		switch v := e.Value.(type) {
+		case *groupEntry:
+			for bit, id := range v.Lines {
 				b.members[id] = member{e, bit}
 			}
-		} else {
+		case *entry:
 			b.entries = append(b.entries, *e)
 		}
 	}
@@ -51,6 +53,7 @@ func (b *board) close() {
 	for _, l := range b.lines.All() {
 		l.close()
 	}
+	b.locks.close()
 	for _, c := range b.chips {
 		c.close()
 	}
@@ -197,6 +200,7 @@ func (b *board) add(at place, e *hal.Entry, names map[string]int) error {
 		l.id, l.where, l.setup = e.ID, e.Where, e.Value.(*entry).setup()
 		l.declared = l.setup
 		l.waits = l.setup.direction == directionOutput
+		b.locks.join(l)
 		if m, is := b.members[e.ID]; is {
 			b.join(l, m)
 		}

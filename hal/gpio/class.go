@@ -4,8 +4,9 @@ import "github.com/halberd-io/halberd/hal"
 
 // The tables of board.toml.
 const (
-	lineTable  = "gpio"
-	groupTable = "gpio-group"
+	lineTable      = "gpio"
+	groupTable     = "gpio-group"
+	interlockTable = "interlock"
 )
 
 // Driver joins the class to the board.
@@ -15,6 +16,7 @@ func Driver() hal.Driver {
 		Tables: []hal.Table{
 			hal.NewTable[entry](lineTable, "A line of a GPIO chip."),
 			hal.NewTable[groupEntry](groupTable, "Outputs that are one request of the kernel's."),
+			hal.NewList[interlockEntry](interlockTable, "name", "Outputs that are never active together, for all callers, claims and starts together."),
 		},
 		Check: check,
 		Open:  Open,
@@ -43,17 +45,20 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 	return []*hal.Method{
 		hal.On(lines, hal.Observe, "Get", "Reads a line, as it is.", (*Line).getValue),
 		hal.OnMany(lines, hal.Observe, "GetMany", "Reads several lines, one after the other.", getMany),
-		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.", (*Line).setValue),
+		hal.On(lines, hal.Control, "Set", "Sets an output that board.toml declares. NotSupported{output} for any other line, which is left as it is.\n"+
+			"Interlocked where an interlock of board.toml forbids it, with the time that is left where that is all.", (*Line).setValue),
 		hal.OnValues(lines, hal.Control, hal.Values{Name: "values", Of: hal.Range{Min: 0, Max: 1}, Doc: "The logical value of each line, by the devices' IDs."}, "SetMany",
 			"Sets several outputs. Lines of one gpio-group are set by one call of the kernel, which is at once where the chip can. All else is set in order, what only deactivates first.\n"+
-				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.", setMany),
-		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last.", (*Line).toggle),
+				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.\n"+
+				"Interlocked where an interlock forbids one of them; then none is set. One line can take the place of another one where there is no dead time, and they are not of one gpio-group.", setMany),
+		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last. Interlocked as for Set.", (*Line).toggle),
 		hal.OnLater(lines, hal.Control, "Pulse", "Sets an output to a value for a while, and then to the other value. It answers after the pulse, and the pulse is ended whatever happens to the caller, also when Halberd is stopped.\n"+
 			"Meanwhile the line is Busy for all that would change it; it can be read and watched. A call of Board.Safe, or the end of a claim, ends the pulse before its time: io.systemd.System with ECANCELED.\n"+
 			"The end is timed by Halberd's loop: never early, and late by what else the board has to do, about 0.1 ms where it is idle. On a slow bus the time of a transfer comes to each end.\n"+
+			"Interlocked as for Set. A pulse to 0 activates the line at its end, and so the line counts as active from the beginning; NotSupported{interlock} where several may be active, and dead times run.\n"+
 			"Where the end cannot be written it is tried again for 10 s. Timeout where a bus hangs: the pulse ends when it comes back.", (*Line).startPulse),
 		hal.On(lines, hal.Configure, "Configure", "Changes how a line is used, until Halberd restarts. What is left out stays as it is.\n"+
-			"NotSupported with a parameter that a line of that direction does not have.", (*Line).configure),
+			"NotSupported with a parameter that a line of that direction does not have. NotSupported{interlock} for a member of an interlock, and for lines that are of one gpio-group with one.", (*Line).configure),
 		hal.OnManyLater(lines, hal.Configure, "Lease", leaseDoc, startLease),
 		hal.Follow(lines, hal.Observe, "Watch", "Reports each edge of an input, and each change that Halberd makes to an output. An output that others drive is reported once.\n"+
 			"NotSupported{edge} for an input whose chip has no interrupt.", (*Line).getEvent, (*Line).startWatch),

@@ -81,6 +81,9 @@ func (l *Line) configure(in *configureIn, _ *hal.None) error {
 		if err := l.free(); err != nil {
 			return err
 		}
+		if l.isBound() {
+			return &hal.NotSupported{Feature: byInterlock}
+		}
 		next, err := l.setup.with(in)
 		if err == nil && l.group != nil && (next.direction != directionOutput || next.flags&gpiocdev.LineFlagV2DriveMask != 0) {
 			err = &hal.NotSupported{Feature: "group"}

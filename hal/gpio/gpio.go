@@ -7,6 +7,8 @@
 // loop. A lease passes a request on: the daemon keeps a descriptor of it for the values at the end alone, and requests the lines anew once the holder has closed its own,
 // which the kernel's watch of the lines tells.
 //
+// Interlocks keep lines from being active together, whoever sets them and however: locked.go says how.
+//
 // Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
 // meant, not all.
 //
@@ -36,8 +38,9 @@ type Line struct {
 	where string // file and line of board.toml; "" for a line that it does not name
 	waits bool   // to be requested as an output; the loop's goroutine alone knows
 
-	declared setup  // what board.toml says
-	group    *group // nil for a line that is requested alone
+	declared setup   // what board.toml says
+	group    *group  // nil for a line that is requested alone
+	locked   *locked // nil for a line in no interlock
 
 	guard      *hal.Guard // of what follows, the group's where there is one: GetMany may read lines of several chips on one worker
 	setup      setup
@@ -87,6 +90,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 	if l.group != nil {
 		return l.group.holdFor(l, s, value)
 	}
+	value = l.passive(value)
 	config := s.asIs()
 	if value.Set && !l.isKept() {
 		config = output(s.flags, value.Value)
@@ -96,7 +100,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 	case err != nil:
 		return err
 	case !value.Set:
-		value.Value, err = makeOutput(r, s.flags)
+		value.Value, err = l.makeOutput(r, s.flags)
 	case l.isKept():
 		err = r.configure(output(s.flags, value.Value))
 	}
@@ -105,6 +109,7 @@ func (l *Line) hold(s *setup, value hal.Opt[int64]) error {
 		return err
 	}
 	l.held, l.output, l.driven = r, true, value.Value
+	l.locked.held(l, l.driven)
 	l.note()
 	return nil
 }
@@ -123,11 +128,12 @@ func (l *Line) reserve(config gpiocdev.LineConfig) (*request, error) {
 }
 
 // makeOutput makes a line that was requested as it is an output of the value that it has.
-func makeOutput(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
+func (l *Line) makeOutput(r *request, flags gpiocdev.LineFlagV2) (int64, error) {
 	value, err := r.get(0)
 	if err != nil {
 		return 0, err
 	}
+	value = l.locked.found(value)
 	return value, r.configure(output(flags, value))
 }
 
@@ -193,8 +199,15 @@ func (l *Line) set(value int64) (changed bool, err error) {
 	return l.put(value)
 }
 
-// put drives an output. It requests the line first, where somebody else had it when Halberd started.
+// put drives an output, where no interlock forbids it. It requests the line first, where somebody else had it when Halberd started.
 func (l *Line) put(value int64) (changed bool, err error) {
+	if l.locked != nil {
+		return l.putLocked(value)
+	}
+	return l.write(value)
+}
+
+func (l *Line) write(value int64) (changed bool, err error) {
 	if !l.output {
 		return true, l.hold(&l.setup, hal.Some(value))
 	}
@@ -245,6 +258,7 @@ func (l *Line) refuse(err error) error {
 
 // unplug lets go of a line that is gone, and tells its watchers.
 func (l *Line) unplug() {
+	l.locked.leave(l)
 	l.close()
 	l.feed.Publish(change{err: hal.GoneDevice(class, l.id)})
 }

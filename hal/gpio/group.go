@@ -18,7 +18,7 @@ func (e *groupEntry) Fields(f *hal.Fields) {
 	f.Texts("lines", &e.Lines, 1, maxTogether, "Outputs of one chip, declared by [gpio.ID] each, that push and pull. They are requested together, set at once by SetMany, and claimed and leased only together.")
 }
 
-// check finds groups that cannot be, by what board.toml says alone.
+// check finds groups and interlocks that cannot be, by what board.toml says alone.
 func check(entries []hal.Entry) (errs []error) {
 	declared, groupOf := map[string]*entry{}, map[string]*hal.Entry{}
 	for i := range entries {
@@ -39,7 +39,7 @@ func check(entries []hal.Entry) (errs []error) {
 			groupOf[id] = e
 		}
 	}
-	return errs
+	return append(errs, checkInterlocks(entries, declared)...)
 }
 
 // fits says why a line cannot be in a group, beside the group's first one.
@@ -97,6 +97,8 @@ func (g *group) hold(value func(*Line) hal.Opt[int64]) error {
 	if !g.whole() {
 		return &hal.NotSupported{Feature: "group"}
 	}
+	given := value
+	value = func(l *Line) hal.Opt[int64] { return l.passive(given(l)) }
 	wants, asIs, adopted := make([]want, len(g.lines)), make([]want, len(g.lines)), false
 	for i, l := range g.lines {
 		v := value(l)
@@ -123,6 +125,7 @@ func (g *group) hold(value func(*Line) hal.Opt[int64]) error {
 	}
 	for i, l := range g.lines {
 		l.held, l.bit, l.output, l.driven = r, i, true, wants[i].value
+		l.locked.held(l, l.driven)
 	}
 	g.lines[0].note()
 	return nil
@@ -149,7 +152,7 @@ func (g *group) adopt(r *request, wants []want, value func(*Line) hal.Opt[int64]
 	}
 	for i, l := range g.lines {
 		if !value(l).Set {
-			wants[i].value = int64(now.Get(i))
+			wants[i].value = l.locked.found(int64(now.Get(i)))
 		}
 	}
 	return r.configureAll(wants)

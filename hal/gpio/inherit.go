@@ -195,12 +195,17 @@ func takeOver(lines []*Line, r *request, what *record) error {
 			return err
 		}
 		for i, l := range lines {
-			l.held, l.bit, l.output, l.driven = r, i, true, wants[i].value
+			value := wants[i].value
+			if l.locked != nil && what.lines[i].pulse.Set {
+				value = 1 // so that it counts as active until the pulse is ended, whatever it is to
+			}
+			err = errors.Join(err, l.takeOver(r, i, value))
 			l.reclaim, l.remembered = what.lines[i].restore, what.lines[i].restore
 		}
-		return nil
+		return err
 	})
 	if err != nil {
+		_ = first.guard.Do(func() error { letGoOf(lines); return nil })
 		return err
 	}
 	for i, l := range lines {
@@ -209,6 +214,14 @@ func takeOver(lines []*Line, r *request, what *record) error {
 		}
 	}
 	return first.guard.Do(func() error { first.note(); return nil })
+}
+
+// letGoOf has lines held by nobody.
+func letGoOf(lines []*Line) {
+	for _, l := range lines {
+		l.held, l.bit, l.output = nil, 0, false
+		l.locked.lost(l)
+	}
 }
 
 // declared is how board.toml has lines that are outputs, at the levels that they have, and whether that is another configuration than theirs.

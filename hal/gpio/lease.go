@@ -17,7 +17,7 @@ const leaseDoc = "Hands over lines of one chip. The descriptor is the kernel's r
 	"Until the caller's connection ends, or Board.Release, the lines are Busy for everybody, the caller included, and watches of them end so. " +
 	"Then Halberd writes the on-release value of each, whatever direction and polarity the holder has given it, makes an input again what was one, and closes its own descriptor.\n" +
 	"A GPIO descriptor cannot be revoked: its holder can still drive the lines until it closes it, and so long they stay Busy; Board.Holders says whose they are, and Board.Events when they are returned. Grant this only to programs that may keep the lines.\n" +
-	"NotSupported{lease} on a simulated board. Timeout where a bus hangs; the lease is ended then, once the bus comes back."
+	"NotSupported{interlock} for a member of an interlock: its holder could drive it whatever the others are. NotSupported{lease} on a simulated board. Timeout where a bus hangs; the lease is ended then, once the bus comes back."
 
 type leaseOut struct{ File hal.File }
 
@@ -104,6 +104,8 @@ func (le *lease) check() error {
 			return &hal.InvalidParameter{Parameter: "lines", What: "must be lines of one chip"}
 		case l.group != first.group || l.group != nil && (len(le.lines) != len(l.group.lines) || !l.group.whole()):
 			return &hal.NotSupported{Feature: "group"}
+		case l.locked != nil:
+			return &hal.NotSupported{Feature: byInterlock}
 		}
 	}
 	if first.group != nil {

@@ -22,9 +22,15 @@ func setMany(lines []*Line, values []int64, _, _ *hal.None) error {
 		}
 	}
 	steps := stepsOf(lines, values)
+	held, err := reserve(steps)
+	if err != nil {
+		return err
+	}
 	defer report(steps)
+	defer held.release()
 	for i, s := range steps {
 		if err := s.write(s.values); err != nil {
+			held.release()
 			writeBack(steps[:i+1])
 			return s.lines[0].refuse(err)
 		}
@@ -72,7 +78,9 @@ func (s *step) write(values []int64) error {
 		for i, l := range s.lines {
 			mask, bits = mask.Set(l.bit, 1), bits.Set(l.bit, int(values[i]))
 		}
-		if err := first.held.setAll(mask, bits); err != nil {
+		err := first.held.setAll(mask, bits)
+		s.wrote(values, err)
+		if err != nil {
 			return err
 		}
 		for i, l := range s.lines {
@@ -93,15 +101,17 @@ func (l *Line) adopt() error {
 	return l.hold(&l.setup, hal.Opt[int64]{})
 }
 
-// writeBack sets what was set to what it was, the last first. The last one failed: only a group may have been set in part.
+// writeBack sets what was set to what it was, the last first; to 0 where an interlock forbids that. The last one failed: only a group may have been set in part.
 func writeBack(steps []*step) {
 	for i, s := range slices.Backward(steps) {
 		if s.before == nil || i == len(steps)-1 && len(s.lines) == 1 {
 			continue
 		}
-		if err := s.write(s.before); err != nil {
+		values, held := s.allowed()
+		if err := s.write(values); err != nil {
 			s.lines[0].env.Log.Warn("cannot set an output back", "line", s.lines[0].id, "err", s.lines[0].refuse(err))
 		}
+		held.release()
 	}
 }
 

@@ -37,6 +37,7 @@ type pulse struct {
 	deadline func()      // stops the waiting for a worker
 	failures int
 	err      error // of the write that is on its way
+	refusal  error // what a caller is told of it; found where the write is, as asking the chip may wait for it
 }
 
 // startPulse begins a pulse. It is answered at its end.
@@ -79,11 +80,12 @@ func (p *pulse) begin() {
 		}
 		l.busy, l.pulse = byPulse, p
 		l.note() // before it begins, so that the next process ends it whatever happens
-		if changed, err = l.put(p.value); err != nil {
+		if changed, err = l.putFor(p); err != nil {
 			l.rested()
 		}
 		return err
 	})
+	p.refusal = l.refuse(p.err)
 	if changed {
 		l.report(p.value)
 	}
@@ -95,7 +97,7 @@ func (p *pulse) began() {
 	switch {
 	case p.line.ended || p.isOver():
 	case p.err != nil:
-		p.end(p.line.refuse(p.err))
+		p.end(p.refusal)
 	default:
 		p.stop = p.line.env.Loop.After(p.duration, p.finish)
 	}
@@ -117,11 +119,12 @@ func (p *pulse) write() {
 		if l.pulse != p {
 			return nil
 		}
-		if changed, err = l.put(1 - p.value); err == nil {
+		if changed, err = l.put(1 - p.value); err == nil || p.isHopeless(err) {
 			l.rested()
 		}
 		return err
 	})
+	p.refusal = l.refuse(p.err)
 	if changed {
 		l.report(1 - p.value)
 	}
@@ -134,15 +137,17 @@ func (p *pulse) wrote() {
 	case p.isOver():
 	case p.err == nil:
 		p.end(nil)
-	case errors.Is(p.err, unix.ENODEV) || p.failures == tries:
+	case p.isHopeless(p.err):
 		p.line.env.Log.Error("cannot end a pulse", "line", p.line.id, "err", p.err)
-		_ = p.line.guard.Do(func() error { p.line.rested(); return nil })
-		p.end(p.line.refuse(p.err))
+		p.end(p.refusal)
 	default:
 		p.failures++
 		p.stop = p.line.env.Loop.After(again, p.finish)
 	}
 }
+
+// isHopeless reports whether the end is not tried again after an error.
+func (p *pulse) isHopeless(err error) bool { return errors.Is(err, unix.ENODEV) || p.failures == tries }
 
 // isOver reports whether the pulse was ended by something else.
 func (p *pulse) isOver() bool { return !slices.Contains(p.line.pulses, p) }

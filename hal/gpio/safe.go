@@ -22,7 +22,7 @@ func (l *Line) bring(value int64) error {
 		return err
 	})
 	if err != nil {
-		return l.refuse(err)
+		return l.refuse(l.insist(err))
 	}
 	tell()
 	if changed {

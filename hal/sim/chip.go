@@ -24,6 +24,7 @@ type Line struct {
 
 // chip follows drivers/gpio/gpiolib-cdev.c and gpiolib.c.
 type chip struct {
+	kernel      *Kernel
 	name, label string
 	lines       []*line
 	noIRQ, gone bool
@@ -51,7 +52,7 @@ type line struct {
 func (k *Kernel) AddChip(c Chip) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	new := &chip{name: k.number("gpiochip"), label: c.Label, noIRQ: c.NoInterrupts, forgets: c.Forgets}
+	new := &chip{kernel: k, name: k.number("gpiochip"), label: c.Label, noIRQ: c.NoInterrupts, forgets: c.Forgets}
 	for i, l := range c.Lines {
 		line := &line{chip: new, offset: uint32(i), name: l.Name, consumer: l.Kernel, used: l.Kernel != "",
 			flags: gpiocdev.LineFlagV2Input, driven: l.Level, pull: l.Level, level: l.Level}
@@ -96,6 +97,9 @@ func (l *line) settle() {
 	}
 	l.level = now
 	l.changes++
+	if see := l.chip.kernel.observer; see != nil {
+		see(l.title(), now)
+	}
 	if l.request != nil {
 		l.request.edge(l, l.logical(now))
 	}

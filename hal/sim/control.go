@@ -52,6 +52,21 @@ func (k *Kernel) Writes(line string) int {
 	return k.line(line).writes
 }
 
+// title is the name of a line, or its chip's label and its offset.
+func (l *line) title() string {
+	if l.name != "" {
+		return l.name
+	}
+	return fmt.Sprintf("%s/%d", l.chip.label, l.offset)
+}
+
+// Observe calls f for every single change of the level of a line, as it happens, on the goroutine that makes it; nil ends that. The kernel is locked meanwhile: f must not use it.
+func (k *Kernel) Observe(f func(line string, level int)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.observer = f
+}
+
 // Consumer tells who uses a line, "" for nobody, and whether it is an output.
 func (k *Kernel) Consumer(line string) (consumer string, output bool) {
 	k.mu.Lock()

@@ -15,22 +15,23 @@ type Kernel struct {
 	mu        sync.Mutex
 	root      *node
 	files     map[int]*handle
-	devices   map[string]*device          // by their names in /sys
-	taken     map[string]*device          // what Unplug took away, for Plug
-	chips     []*chip                     // those that are gone too, first
-	ports     map[string]*port            // by name
-	watchdogs map[string]*watchdog        // by their names in /sys, those that are gone too
-	inputs    map[string]*evdev           // by their nodes
-	leds      map[string]*led             // by name
-	rtcs      map[string]*rtc             // as well
-	adapters  []*adapter                  // those that are gone too, first
-	spidevs   map[string]*spidev          // by name, those that are gone too
-	bufsiz    int                         // of spidev
-	buses     buses                       // that hang or fail
-	values    map[string]map[string]value // what sensors read, by device and attribute
-	clock     func() time.Duration        // what has passed since the board was made
-	inodes    uint64                      // the last one given to a node
-	seqnum    uint64                      // of the last uevent
+	devices   map[string]*device           // by their names in /sys
+	taken     map[string]*device           // what Unplug took away, for Plug
+	chips     []*chip                      // those that are gone too, first
+	ports     map[string]*port             // by name
+	watchdogs map[string]*watchdog         // by their names in /sys, those that are gone too
+	inputs    map[string]*evdev            // by their nodes
+	leds      map[string]*led              // by name
+	rtcs      map[string]*rtc              // as well
+	adapters  []*adapter                   // those that are gone too, first
+	spidevs   map[string]*spidev           // by name, those that are gone too
+	bufsiz    int                          // of spidev
+	buses     buses                        // that hang or fail
+	values    map[string]map[string]value  // what sensors read, by device and attribute
+	clock     func() time.Duration         // what has passed since the board was made
+	inodes    uint64                       // the last one given to a node
+	seqnum    uint64                       // of the last uevent
+	observer  func(line string, level int) // nil for nobody
 	lends     bool
 	silent    bool               // fdinfo does not tell what lines a request has
 	shared    map[uint64]*handle // by the inodes of their pipes

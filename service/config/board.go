@@ -76,20 +76,32 @@ func digest(text string) string {
 	return string(strconv.AppendQuoteToASCII(nil, string(h.Sum(nil))))
 }
 
-// later are the tables that the format has and that nothing enforces yet. To pass over them would leave motors unprotected.
-var later = [...]string{"interlock"}
-
 func (b *Board) read(t *table, tables []hal.Table) {
 	for i := range tables {
-		b.entries(t, &tables[i])
-	}
-	for _, key := range later {
-		if t.has(key) && !contains(t.asked, key) {
-			_, _ = t.take(key)
-			t.fail(key, "%s cannot be enforced by this version", key)
+		if tables[i].Key != "" {
+			b.list(t, &tables[i])
+		} else {
+			b.entries(t, &tables[i])
 		}
 	}
 	t.finish()
+}
+
+// list reads all of [[interlock]].
+func (b *Board) list(t *table, kind *hal.Table) {
+	lines := map[string]int{}
+	for _, one := range t.tables(kind.Name) {
+		id, isText := one.values[kind.Key].(string)
+		if err := hal.CheckID(id); err != nil && isText {
+			one.fail(kind.Key, "%s %q cannot be used: %v", kind.Key, id, err)
+		}
+		if line, taken := lines[id]; taken {
+			one.fail(kind.Key, "%s %q is taken already, at %s", kind.Key, id, place(t.doc.name, line))
+		} else if id != "" {
+			lines[id] = t.doc.lines.of(one.path)
+		}
+		b.entry(one, kind, id)
+	}
 }
 
 // entries reads all of [gpio.NAME], in the order of their lines.

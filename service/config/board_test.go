@@ -42,8 +42,19 @@ type color struct{ name string }
 func (l *light) Fields(f *hal.Fields) { hal.Each(f, "colors", &l.colors, 0, 4, "") }
 func (c *color) Fields(f *hal.Fields) { f.Text("name", &c.name, "") }
 
+// lock is an entry of a list.
+type lock struct {
+	name  string
+	lines []string
+}
+
+func (l *lock) Fields(f *hal.Fields) {
+	f.Text("name", &l.name, "")
+	f.Texts("lines", &l.lines, 1, 3, "")
+}
+
 func tables() []hal.Table {
-	return []hal.Table{hal.NewTable[line]("gpio", ""), hal.NewTable[light]("led", "")}
+	return []hal.Table{hal.NewTable[line]("gpio", ""), hal.NewTable[light]("led", ""), hal.NewList[lock]("interlock", "name", "")}
 }
 
 func TestBoard(t *testing.T) {
@@ -114,7 +125,16 @@ func TestBoardRefused(t *testing.T) {
 		{"not a number", ok + "extra = { a = [\n1, nan] }", "b.toml:5: must not be a fraction"},
 		{"infinite", ok + "extra = { a = inf }", "b.toml:4: must not be a fraction"},
 		{"control characters", ok + "[gpio.b]\nline = 1\nchip = \"a\\u0000\"", "b.toml:6: chip must not contain control characters"},
-		{"interlock", ok + "[[interlock]]\nname = \"m\"", "b.toml:4: interlock cannot be enforced by this version"},
+		{"a list's missing key", ok + "[[interlock]]\nname = \"m\"", "b.toml:4: lines is missing"},
+		{"a list's unknown key", "[[interlock]]\nname = \"m\"\nlines = [\"a\"]\nLines = 1", `b.toml:4: unknown key "Lines" (did you mean lines?)`},
+		{"a list's missing name", "\n[[interlock]]\nlines = [\"a\"]", "b.toml:2: name is missing"},
+		{"a list's empty name", "[[interlock]]\nlines = [\"a\"]\nname = \"\"", "b.toml:3: name \"\" cannot be used: a name has 1 to 128 characters"},
+		{"a list's bad name", "[[interlock]]\nlines = [\"a\"]\nname = \"a b\"", `b.toml:3: name "a b" cannot be used: ' ' cannot stand in a name`},
+		{"a list's name of another type", "[[interlock]]\nlines = [\"a\"]\nname = 1", "b.toml:3: name must be a string, not an integer"},
+		{"a list's name twice", "[[interlock]]\nlines = [\"a\"]\nname = \"m\"\n[[interlock]]\nname = \"m\"\nlines = [\"b\"]", `b.toml:5: name "m" is taken already, at b.toml:1`},
+		{"a list as a table", "[interlock]\nname = \"m\"", "b.toml:1: interlock must be written [[interlock]]"},
+		{"a list by names", "[interlock.m]\nlines = [\"a\"]", "b.toml:1: interlock must be written [[interlock]]"},
+		{"a mis-cased list", "[[Interlock]]\nname = \"m\"", `b.toml:1: unknown key "Interlock" (did you mean interlock?)`},
 		{"several", "[gpio.a]\nline = 1\n[gpio.b]\nchip = \"c\"\nline = true\n[x]", "b.toml:1: chip is missing\nb.toml:5: line must be an integer, not a boolean\nb.toml:6: unknown key \"x\""},
 		{"syntax", "[gpio", "b.toml:1: expected '.' or ']' to end table name, but got '\\x00' instead"},
 	} {
@@ -153,11 +173,26 @@ func TestBoardOrder(t *testing.T) {
 	}
 }
 
-// What is not enforced becomes a table as others are once a class declares it.
-func TestBoardLaterTables(t *testing.T) {
-	b, err := ParseBoard("b.toml", "[interlock.v]\ncolors = []", []hal.Table{hal.NewTable[light]("interlock", "")})
-	if err != nil || len(b.Entries["interlock"]) != 1 {
-		t.Errorf("got %+v, %v", b, err)
+// TestBoardList: the tables of a list are in the order of the file, by the names in them, with their lines.
+func TestBoardList(t *testing.T) {
+	b, err := ParseBoard("b.toml", "[[interlock]]\nname = \"z\"\nlines = [\"a\", \"b\"]\n\n[[interlock]]\nlines = [\"c\"]\nname = \"m\"\n", tables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []hal.Entry{
+		{Table: "interlock", ID: "z", Where: "b.toml:1", Value: &lock{"z", []string{"a", "b"}}},
+		{Table: "interlock", ID: "m", Where: "b.toml:5", Value: &lock{"m", []string{"c"}}},
+	}
+	if got := b.Entries["interlock"]; !equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A class that has no such list refuses it: to pass over it would leave motors unprotected.
+func TestBoardUnknownList(t *testing.T) {
+	_, err := ParseBoard("b.toml", "\n[[interlock]]\nname = \"m\"", tables()[:2])
+	if got, want := strings.Join(messages(err), "\n"), `b.toml:2: unknown key "interlock"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
