@@ -40,6 +40,11 @@ func peerGroups(fd int) ([]uint32, error) {
 		groups = make([]uint32, n)
 		n, err = getGroups(fd, groups)
 	}
+	return groupsFrom(groups, n, err)
+}
+
+// groupsFrom is what the kernel's last answer comes to: none where it cannot tell them, and an error for what it should have been able to tell.
+func groupsFrom(groups []uint32, n int, err error) ([]uint32, error) {
 	switch {
 	case err == nil:
 		return trimGroups(groups[:n]), nil
@@ -71,9 +76,6 @@ func getGroups(fd int, groups []uint32) (int, error) {
 
 // label is empty where the kernel gives none: then no label matches.
 func label(fd int) string {
-	s, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_PEERSEC)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(s, "\x00\n")
+	s, _ := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_PEERSEC) // "" beside an error, and up to the first NUL
+	return strings.TrimRight(s, "\n")
 }

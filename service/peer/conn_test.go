@@ -114,3 +114,30 @@ func TestFromConnFailsClosed(t *testing.T) {
 		})
 	}
 }
+
+// What the kernel's last answer to SO_PEERGROUPS comes to. Answers that this kernel never gives are given by older ones, and by emulators.
+func TestGroupsFrom(t *testing.T) {
+	tests := []struct {
+		name string
+		n    int
+		err  error
+		want []uint32
+		fail error
+	}{
+		{"all", 3, nil, []uint32{1, 2, 3}, nil},
+		{"some", 2, nil, []uint32{1, 2}, nil},
+		{"none", 0, nil, nil, nil},
+		{"ERANGE whatever the size", 3, unix.ERANGE, nil, nil},
+		{"an old kernel", 3, unix.ENOPROTOOPT, nil, nil},
+		{"no socket", 3, unix.ENOTSOCK, nil, unix.ENOTSOCK},
+		{"no peer", 3, unix.ENODATA, nil, unix.ENODATA},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := groupsFrom([]uint32{1, 2, 3}, test.n, test.err)
+			if !slices.Equal(got, test.want) || err != test.fail {
+				t.Errorf("got %v, %v, want %v, %v", got, err, test.want, test.fail)
+			}
+		})
+	}
+}

@@ -196,3 +196,20 @@ func TestUnitOfErrors(t *testing.T) {
 		t.Errorf("got %q (%v), want ErrNoUnit because of EBADF", got, err)
 	}
 }
+
+// What is no process has no process id.
+func TestPidOf(t *testing.T) {
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(null)
+	for name, test := range map[string]struct {
+		fd   int
+		want error
+	}{"not open": {-1, unix.ENOENT}, "no process": {null, unix.ESRCH}} {
+		if pid, err := pidOf(test.fd); pid != 0 || !errors.Is(err, test.want) {
+			t.Errorf("%s: got %d (%v), want %v", name, pid, err, test.want)
+		}
+	}
+}
