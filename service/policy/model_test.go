@@ -286,7 +286,11 @@ func (m *model) spend(t *testing.T, picked []*grant, id *Identity, c *modelCall,
 }
 
 func TestAgainstModel(t *testing.T) {
-	const policies, decisions = 205, 1000
+	const decisions = 1000
+	policies := 205
+	if testing.Short() {
+		policies = 20
+	}
 	opt, cat := accounts(t), configtest.Catalog()
 	seen := map[string]int{}
 	for seed := range uint64(policies) {
@@ -303,7 +307,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 			seen[compare(t, p, m, id, c, cat, now.ns)]++
 			if i%16 == 0 {
-				touch(t, p.Snapshot(id), m, &id)
+				touch(t, p.Snapshot(id), m, &id, cat)
 			}
 			if i == decisions/2 { // A reload in between changes nothing.
 				p = Compile(files, cat, 2, p)
@@ -372,22 +376,32 @@ func compare(t *testing.T, p *Policy, m *model, id Identity, c *modelCall, cat *
 	return kind
 }
 
-// touch compares MayTouch on one device of each class.
-func touch(t *testing.T, s *Snapshot, m *model, id *Identity) {
+// touch compares MayTouch and MayCall on one device of each class.
+func touch(t *testing.T, s *Snapshot, m *model, id *Identity, cat *hal.Catalog) {
 	t.Helper()
 	for _, device := range [...][2]string{{"Led", "front"}, {"Gpio", "chip/4"}, {"I2c", "eeprom"}} {
-		want := false
-		for i := range m.grants {
-			g := &m.grants[i]
-			for name, method := range modelMethods {
-				if !method.devices || !g.isFor(id) || !g.coversMethod(name) {
-					continue
-				}
-				want = want || method.class == device[0] && g.coversDevice(method.class, device[1]) ||
-					method.class == "" && g.coversDevice("", device[0]+"/"+device[1])
+		any := false
+		for name, method := range modelMethods {
+			named := device[1]
+			switch {
+			case !method.devices:
+				continue
+			case method.class == "":
+				named = device[0] + "/" + device[1]
+			case method.class != device[0]:
+				continue
 			}
+			want := false
+			for i := range m.grants {
+				g := &m.grants[i]
+				want = want || g.isFor(id) && g.coversMethod(name) && g.coversDevice(method.class, named)
+			}
+			if got := s.MayCall(cat.Method([]byte(name)), named); got != want {
+				t.Errorf("MayCall %s %s: got %v", name, named, got)
+			}
+			any = any || want
 		}
-		if got := s.MayTouch(device[0], device[1]); got != want {
+		if got := s.MayTouch(device[0], device[1]); got != any {
 			t.Errorf("MayTouch %v: got %v", device, got)
 		}
 	}
