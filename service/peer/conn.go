@@ -47,19 +47,11 @@ func peerGroups(fd int) ([]uint32, error) {
 func groupsFrom(groups []uint32, n int, err error) ([]uint32, error) {
 	switch {
 	case err == nil:
-		return trimGroups(groups[:n]), nil
+		return append([]uint32(nil), groups[:n]...), nil // of its own size, since it lives as long as the connection, and nil where there are none
 	case errors.Is(err, unix.ERANGE), errors.Is(err, unix.ENOPROTOOPT):
 		return nil, nil
 	}
 	return nil, err
-}
-
-// trimGroups gives back what is not needed, since the list lives as long as the connection.
-func trimGroups(groups []uint32) []uint32 {
-	if len(groups) == 0 {
-		return nil
-	}
-	return append([]uint32(nil), groups...)
 }
 
 // getGroups returns how many groups there are: those written into groups, or on ERANGE those that need room.
