@@ -7,3 +7,5 @@ require (
 	github.com/warthog618/go-gpiocdev v0.9.1
 	golang.org/x/sys v0.47.0
 )
+
+require github.com/go-json-experiment/json v1.27.2
