@@ -8,6 +8,6 @@ cd "$(dirname "$0")/.."
 found=0
 while IFS=: read -r file name; do
 	echo "$name in ${file%/*}"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-60s}" "${file%/*}" || found=1
+	go test </dev/null -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-60s}" "${file%/*}" || found=1
 done < <(grep -roP --include='*_test.go' '^func \KFuzz\w*'"${1:-}"'\w*' . | sort)
 exit $found
