@@ -215,6 +215,14 @@ func TestPidOf(t *testing.T) {
 	if pid, err := pidOf(pidfd); pid != c.pid || err != nil {
 		t.Errorf("alive: got %d (%v), want %d", pid, err, c.pid)
 	}
+	init, err := unix.PidfdOpen(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(init)
+	if pid, err := pidOf(init); pid != 1 || err != nil {
+		t.Errorf("init: got %d (%v), want 1", pid, err)
+	}
 	c.end()
 	for name, test := range map[string]struct {
 		fd   int
