@@ -226,8 +226,11 @@ func TestCachesAreBounded(t *testing.T) {
 			t.Fatalf("uid %d has a view of its own", uid)
 		}
 	}
-	if len(p.snapshots) > maxCached || len(p.views) != 2 {
-		t.Errorf("%d snapshots and %d views are kept", len(p.snapshots), len(p.views))
+	if len(p.snapshots) != maxCached || len(p.views) != 2 {
+		t.Errorf("%d snapshots and %d views are kept, want %d and 2", len(p.snapshots), len(p.views), maxCached)
+	}
+	if p.Snapshot(Identity{UID: 3 * maxCached}); len(p.snapshots) != 1 {
+		t.Errorf("after one more than fit, %d are kept", len(p.snapshots))
 	}
 	many := ""
 	for i := range maxCached + 10 {
@@ -237,8 +240,8 @@ func TestCachesAreBounded(t *testing.T) {
 	for uid := range uint32(maxCached + 10) {
 		p.Snapshot(Identity{UID: uid})
 	}
-	if len(p.views) > maxCached {
-		t.Errorf("%d views are kept", len(p.views))
+	if len(p.views) != 10 {
+		t.Errorf("after 10 more than fit, %d views are kept", len(p.views))
 	}
 }
 
