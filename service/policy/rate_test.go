@@ -141,6 +141,24 @@ func TestWhichGrantIsLate(t *testing.T) {
 	}
 }
 
+// One decision is made at one time, and none where no rate is looked at.
+func TestTheClockIsReadOnce(t *testing.T) {
+	cat := configtest.Catalog()
+	p, _ := compile(t, cat, rated+"rate = \"10/s\"\n[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"relay-pump\"]\nrate = \"10/s\"\n"+
+		"[[grant]]\nid = \"c\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]")
+	reads := 0
+	p.buckets.now = func() int64 { reads++; return s1 * int64(reads) }
+	for _, tt := range []struct {
+		method, parameters string
+		want               int
+	}{{"Gpio.Get", `{"lines":["relay-pump","chip/4","chip/5"]}`, 1}, {"Led.Get", `{"led":"front"}`, 1}, {"Led.Set", `{"led":"front","brightness":1}`, 0}, {"Policy.WhoAmI", `{}`, 0}} {
+		reads = 0
+		if _, err := p.Snapshot(Identity{UID: 1}).Decide(configtest.Call(cat, full(tt.method), tt.parameters)); err != nil || reads != tt.want {
+			t.Errorf("%s: read %d times, want %d (%v)", tt.method, reads, tt.want, err)
+		}
+	}
+}
+
 func TestReloadKeepsBuckets(t *testing.T) {
 	cat := configtest.Catalog()
 	call := configtest.Call(cat, "io.halberd.Led.Get", `{"led":"front"}`)
