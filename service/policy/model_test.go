@@ -384,7 +384,7 @@ func (m *model) spend(t *testing.T, picked []*grant, id *Identity, c *modelCall,
 
 // TestAgainstModel is the cut of TestSoakAgainstModel. On the targets it is emulated, where it would take ten times as long.
 func TestAgainstModel(t *testing.T) {
-	policies := 200
+	policies := 100
 	if testing.Short() || runtime.GOARCH != "amd64" {
 		policies = 20
 	}
@@ -463,7 +463,7 @@ func compare(t *testing.T, p *Policy, m *model, id Identity, c *modelCall, cat *
 		if err.Grant.Set {
 			got = "denied device " + err.Device.Value
 		}
-		if got != refusal || err.Grant.Value != check.Grant {
+		if got != refusal || err.Grant.Value != check.Grant || err.Device.Set != (err.Device.Value != "") {
 			t.Errorf("got %s (%v), want %v %s, and the grant that Check names (%s)", got, err, grants, refusal, check.Grant)
 		}
 	case *hal.RateLimited:
