@@ -26,7 +26,7 @@ var typedWords = []string{
 func checkWords(t *testing.T, text string) {
 	t.Helper()
 	words := strings.Split(text, "\n")
-	q, err := question(words)
+	m, parameters, err := typedCall(words)
 	if err != nil {
 		var usage *usageError
 		if !errors.As(err, &usage) || usage.usage == "" {
@@ -34,15 +34,11 @@ func checkWords(t *testing.T, text string) {
 		}
 		return
 	}
-	encoded, err := json.Marshal(q["parameters"])
+	encoded, err := json.Marshal(parameters)
 	if err != nil {
 		t.Fatalf("%q: %v", words, err)
 	}
-	m := catalog.Method([]byte(q["method"].(string)))
-	if m == nil || q["parameters"] == nil {
-		return
-	}
-	if wire.Valid(encoded) != nil { // that is for the daemon to say
+	if m == nil || wire.Valid(encoded) != nil { // that is for the daemon to say
 		return
 	}
 	call, err := m.Decode(wire.Value(encoded))
@@ -53,6 +49,21 @@ func checkWords(t *testing.T, text string) {
 	case !errors.As(err, &invalid):
 		t.Errorf("%q: got %v", words, err)
 	}
+}
+
+// typedCall reads words as a class's command does, or METHOD JSON, with the methods of one catalog.
+func typedCall(words []string) (*hal.Method, any, error) {
+	if len(words) > 1 && !strings.Contains(words[0], ".") {
+		for _, m := range catalog.Methods() {
+			if strings.EqualFold(m.Class, words[0]) && commandName(m.Name) == words[1] {
+				parameters, err := parametersOf(m, words[2:])
+				return m, parameters, err
+			}
+		}
+		return nil, nil, nil
+	}
+	parameters, err := jsonArgument(words[1:])
+	return catalog.Method([]byte(words[0])), parameters, err
 }
 
 // catalog is that of all classes.
@@ -72,7 +83,7 @@ func FuzzWords(f *testing.F) {
 }
 
 func TestRandomWords(t *testing.T) {
-	for text := range haltest.Inputs(100, typedWords...) { // each makes the catalog several times
+	for text := range haltest.Inputs(5000, typedWords...) {
 		checkWords(t, text)
 	}
 }
