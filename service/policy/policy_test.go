@@ -160,6 +160,7 @@ func TestDecide(t *testing.T) {
 
 		{"the second of two limits", ledSet + "devices = [\"*\"]\nwhere.brightness.max = 4\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"front\"]\nwhere.brightness.max = 6", "Led.Set", front, "b"},
 		{"the first of two that are equal", ledSet + "devices = [\"*\"]\nwhere.brightness.max = 6\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.max = 6", "Led.Set", front, "a"},
+		{"the first of two without a limit", ledSet + "devices = [\"front\"]\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"front\"]", "Led.Set", front, "a"},
 		{"limits that differ only far behind", ledSet + "devices = [\"*\"]\nwhere.brightness.in = [91,92,93,94,95,96,97,98,4]\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.in = [91,92,93,94,95,96,97,98,5]", "Led.Set", front, "b"},
 		{"without a limit before with one", ledSet + "devices = [\"front\"]\nwhere.brightness.max = 6\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]", "Led.Set", front, "b"},
 		{"without a rate before with one", ledSet + "devices = [\"front\"]\nrate = \"1/s\"\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.max = 6", "Led.Set", front, "b"},
