@@ -11,7 +11,7 @@ bin      := $(DESTDIR)$(PREFIX)/bin
 units    := $(DESTDIR)$(PREFIX)/lib/systemd/system
 share    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build cross run test boot-test image qemu fuzz bench plots check install clean help
+.PHONY: build cross run test boot-test image qemu fuzz soak mutate bench plots check install clean help
 
 build: ## both programs for this machine, into build/
 	cross/build.sh host
@@ -35,8 +35,14 @@ qemu: ## boots such a system with a login here; TARGET=armv7 takes the other one
 	@[ -e build/image/$(or $(TARGET),arm64)/disk ] || rootfs/image/image.sh $(or $(TARGET),arm64)
 	rootfs/image/boot.sh $(or $(TARGET),arm64)
 
-fuzz: ## every fuzz target for FUZZTIME (60s)
-	FUZZTIME=$(FUZZTIME) cross/fuzz.sh
+fuzz: ## every fuzz target for FUZZTIME (60s), one after the other; NAME=Valid: only those with that in their names
+	FUZZTIME=$(FUZZTIME) cross/fuzz.sh $(NAME)
+
+soak: ## the long runs that `make test` has a cut of: tests with Soak in their names, with HALBERD_SOAK=1, one package after the other; PACKAGES=./...
+	@set -o pipefail; HALBERD_SOAK=1 go test -v -vet=off -count=1 -p 1 -timeout 0 -run Soak $(or $(PACKAGES),./...) | awk '!/no test files|no tests to run|^(PASS|===)|^testing: warning/'
+
+mutate: ## changes one thing at a time in service/policy and service/peer, or PACKAGES: a test has to notice each
+	go run ./cross/mutate $(or $(PACKAGES),./service/policy ./service/peer)
 
 bench: ## beside C servers, message buses and programs, in one run; build/bench/table.md (BENCH_SECONDS, BENCH_ROUNDS, BENCH_CPUS)
 	cross/bench/bench.sh

@@ -54,7 +54,7 @@ func isUnit(name string) bool {
 		return false
 	}
 	kind := name[dot:]
-	return (kind == ".service" || kind == ".scope" || kind == ".slice") && !strings.ContainsFunc(name, func(c rune) bool {
+	return (kind == ".service" || kind == ".scope") && !strings.ContainsFunc(name, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(`:-_.\@`, c))
 	})
 }

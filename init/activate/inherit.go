@@ -70,25 +70,40 @@ const firstPassed = 3
 // These lines stand in for go-systemd's package of the same purpose, which imports crypto/tls for its network listeners: 1 MB of the ARMv7 binary,
 // and its start-up work, for code that nothing here can call.
 func systemdDescriptors() ([]inherited, error) {
-	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
+	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(name) // cannot fail for a name of this form
 	}
-	if pid != strconv.Itoa(os.Getpid()) || count == "" {
+	if pid != strconv.Itoa(os.Getpid()) {
+		return nil, nil
+	}
+	all, err := announced(count, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, one := range all {
+		if _, err := unix.FcntlInt(uintptr(one.fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return all[:i], fmt.Errorf("LISTEN_FDS announces descriptor %d: %w", one.fd, err)
+		}
+	}
+	return all, nil
+}
+
+// announced lists the descriptors that LISTEN_FDS and LISTEN_FDNAMES announce. One without a name is called after its number.
+func announced(count, listed string) ([]inherited, error) {
+	if count == "" {
 		return nil, nil
 	}
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 0 || n > maxPassed {
 		return nil, fmt.Errorf("LISTEN_FDS is not a number of descriptors: %q", count)
 	}
+	names := strings.Split(listed, ":")
 	var all []inherited
 	for i := range n {
 		one := inherited{"LISTEN_FD_" + strconv.Itoa(firstPassed+i), firstPassed + i}
 		if i < len(names) && names[i] != "" {
 			one.name = names[i]
-		}
-		if _, err := unix.FcntlInt(uintptr(one.fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
-			return all, fmt.Errorf("LISTEN_FDS announces descriptor %d: %w", one.fd, err)
 		}
 		all = append(all, one)
 	}
@@ -126,14 +141,22 @@ func fromAndroid(*Options) ([]*listen.Socket, error) {
 
 // androidDescriptors empties the environment of them. Those read beside an error are returned with it.
 func androidDescriptors() ([]inherited, error) {
-	var all []inherited
+	all, names, err := androidIn(os.Environ())
+	for _, name := range names {
+		_ = os.Unsetenv(name) // cannot fail for a name that was there
+	}
+	return all, err
+}
+
+// androidIn finds the descriptors in an environment, ordered by name, and the names of their variables.
+func androidIn(environment []string) (all []inherited, names []string, err error) {
 	var errs []error
-	for _, variable := range os.Environ() {
+	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
 		if !strings.HasPrefix(name, androidPrefix) {
 			continue
 		}
-		_ = os.Unsetenv(name) // cannot fail for a name that was there
+		names = append(names, name)
 		fd, err := strconv.Atoi(value)
 		if err != nil || fd < 0 {
 			errs = append(errs, fmt.Errorf("%s is not a descriptor: %q", name, value))
@@ -142,7 +165,7 @@ func androidDescriptors() ([]inherited, error) {
 		all = append(all, inherited{name, fd})
 	}
 	slices.SortFunc(all, func(a, b inherited) int { return strings.Compare(a.name, b.name) })
-	return all, errors.Join(errs...)
+	return all, names, errors.Join(errs...)
 }
 
 // fromFlags takes the descriptors named on the command line. s6 passes its listening socket as standard input, 0.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/wire"
 )
 
@@ -243,28 +244,39 @@ func TestInvalidWithoutPath(t *testing.T) {
 	}
 }
 
-// FuzzBoardFile: reading never panics, an error has its file and line, and an entry has a name and a value.
+var boardFiles = []string{
+	"", "[gpio.a]\nchip = \"c\"\nline = 1\nextra = { a = [1, {b = 1.5}], c.d = nan }\n[led.b]\ncolors = [{name=\"r\"}]", "[[interlock]]\n[gpio-group.x]",
+	"[gpio]\na = 1\n[[gpio.b]]\n[gpio.\"\"]", "[led.a]\ncolors = [{}, 1, []]",
+}
+
+// checkBoardFile: reading never panics, an error has its file and line, and an entry has a name and a value.
+func checkBoardFile(t *testing.T, text string) {
+	t.Helper()
+	b, err := ParseBoard("b.toml", text, tables())
+	if err != nil {
+		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+			if one, ok := e.(*Error); !ok || one.File != "b.toml" || one.Line < 1 || one.What == "" {
+				t.Errorf("%q: an error without its place: %#v", text, e)
+			}
+		}
+		return
+	}
+	for _, e := range b.Of(tables()) {
+		if hal.CheckID(e.ID) != nil || e.Value == nil || e.Where == "" {
+			t.Errorf("%q: an entry that is no entry: %+v", text, e)
+		}
+	}
+}
+
 func FuzzBoardFile(f *testing.F) {
-	for _, seed := range []string{
-		"", "[gpio.a]\nchip = \"c\"\nline = 1\nextra = { a = [1, {b = 1.5}], c.d = nan }\n[led.b]\ncolors = [{name=\"r\"}]", "[[interlock]]\n[gpio-group.x]",
-		"[gpio]\na = 1\n[[gpio.b]]\n[gpio.\"\"]", "[led.a]\ncolors = [{}, 1, []]",
-	} {
+	for _, seed := range boardFiles {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		b, err := ParseBoard("b.toml", text, tables())
-		if err != nil {
-			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-				if one, ok := e.(*Error); !ok || one.File != "b.toml" || one.Line < 1 || one.What == "" {
-					t.Errorf("an error without its place: %#v", e)
-				}
-			}
-			return
-		}
-		for _, e := range b.Of(tables()) {
-			if hal.CheckID(e.ID) != nil || e.Value == nil || e.Where == "" {
-				t.Errorf("an entry that is no entry: %+v", e)
-			}
-		}
-	})
+	f.Fuzz(checkBoardFile)
+}
+
+func TestRandomBoardFiles(t *testing.T) {
+	for text := range haltest.Inputs(2000, boardFiles...) {
+		checkBoardFile(t, text)
+	}
 }

@@ -67,7 +67,7 @@ func plain(list []element, _ bool) []string {
 	return all
 }
 
-// unitKinds are the units that a process can be in.
+// unitKinds are the units that a grant can name. The daemon takes no slice for the unit of a process, but people do.
 var unitKinds = [...]string{".service", ".scope", ".slice"}
 
 func (l *loader) units(t *table) []string {
@@ -80,6 +80,8 @@ func (l *loader) units(t *table) []string {
 			t.doc.fail(e.path, "unit %q must end in .service, .scope or .slice", unit)
 		case len(unit) > maxUnit || strings.ContainsFunc(unit, notInUnit):
 			t.doc.fail(e.path, "unit %q must be a whole name", unit)
+		case unit[dot:] == ".slice":
+			l.doubt(t.doc, e.path, "unit %q is a slice and matches nobody: name the service in it", unit)
 		}
 	}
 	return plain(list, true)

@@ -353,6 +353,7 @@ func TestPolicyAccepts(t *testing.T) {
 
 func TestPolicyWarnings(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
+		{"a slice", unit("kiosk.slice"), `f.toml:3: unit "kiosk.slice" is a slice and matches nobody: name the service in it`},
 		{"unknown user", user(`"ghost"`), `f.toml:3: user "ghost" is not in ROOT/etc/passwd and matches nobody`},
 		{"unknown group", "[[grant]]\nid=\"a\"\ngroups=[\n\"ghosts\",\n1]\nverbs=[\"administer\"]", `f.toml:4: group "ghosts" is not in ROOT/etc/group and matches nobody`},
 		{"a name with a broken number", user(`"bad"`), `f.toml:3: user "bad" is not in ROOT/etc/passwd and matches nobody`},

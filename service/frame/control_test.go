@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/hal/haltest"
 )
 
 // message builds one control message; claimed is added to the length that it says it has.
@@ -86,26 +88,28 @@ func TestParseControl(t *testing.T) {
 // padding is how many bytes follow n bytes of data in a control message.
 func padding(n int) int { return unix.CmsgSpace(n) - unix.CmsgLen(n) }
 
-// FuzzControl parses arbitrary bytes, and agrees with x/sys on whatever that takes.
+// checkControl parses arbitrary bytes, and agrees with x/sys on whatever that takes.
+func checkControl(t *testing.T, b []byte) {
+	var taken []int
+	got := parseControl(b, func(fd int) { taken = append(taken, fd) })
+	if len(taken) != got.descriptors || len(taken) > len(b)/4 {
+		t.Errorf("descriptors: took %d, counted %d, in %d bytes", len(taken), got.descriptors, len(b))
+	}
+	if got.malformed {
+		return
+	}
+	want, wantTaken := reference(t, b)
+	if got != want || !slices.Equal(taken, wantTaken) {
+		t.Errorf("got %+v %v, want %+v %v", got, taken, want, wantTaken)
+	}
+}
+
 func FuzzControl(f *testing.F) {
 	f.Add(creds(0, 7, 1000, 100))
 	f.Add(append(creds(0, 7, 1000, 100), rights(0, 8, 9)...))
 	f.Add(rights(1<<20, 8))
 	f.Add(rights(-unix.CmsgLen(4)-1, 8))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var taken []int
-		got := parseControl(b, func(fd int) { taken = append(taken, fd) })
-		if len(taken) != got.descriptors || len(taken) > len(b)/4 {
-			t.Errorf("descriptors: took %d, counted %d, in %d bytes", len(taken), got.descriptors, len(b))
-		}
-		if got.malformed {
-			return
-		}
-		want, wantTaken := reference(t, b)
-		if got != want || !slices.Equal(taken, wantTaken) {
-			t.Errorf("got %+v %v, want %+v %v", got, taken, want, wantTaken)
-		}
-	})
+	f.Fuzz(checkControl)
 }
 
 // reference reads well-formed control messages with x/sys.
@@ -135,4 +139,14 @@ func reference(t *testing.T, b []byte) (c control, fds []int) {
 	}
 	c.descriptors = len(fds)
 	return c, fds
+}
+
+func TestRandomControl(t *testing.T) {
+	seeds := []string{
+		string(creds(0, 7, 1000, 100)), string(append(creds(0, 7, 1000, 100), rights(0, 8, 9)...)), string(rights(1<<20, 8)), string(rights(-unix.CmsgLen(4)-1, 8)),
+		string(message(unix.SOL_SOCKET, unix.SCM_PIDFD, 0, words(8)...)), string(message(unix.SOL_NETLINK, unix.SCM_CREDENTIALS, 0, words(7, 0, 0)...)),
+	}
+	for b := range haltest.Inputs(5000, seeds...) {
+		checkControl(t, []byte(b))
+	}
 }

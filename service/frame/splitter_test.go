@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/halberd-io/halberd/hal/haltest"
 )
 
 // chunks are what a test pushes, one read each; want is what comes out after each.
@@ -185,22 +187,24 @@ func inflate(input []byte) []byte {
 	return bytes.ReplaceAll(input, []byte{255}, bytes.Repeat([]byte{255}, 20000))
 }
 
-// FuzzSplitter pushes a stream in arbitrary chunks and takes an arbitrary number of messages after each, and gets what the naive model gets.
+// checkSplitter pushes a stream in arbitrary chunks and takes an arbitrary number of messages after each, and gets what the naive model gets.
+func checkSplitter(t *testing.T, input, steps []byte) {
+	stream := inflate(input)
+	want, tooLarge := split(stream)
+	got, err := splitInSteps(stream, steps)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %d messages, want %d: %s", len(got), len(want), firstDifference(got, want))
+	}
+	if errors.Is(err, ErrTooLarge) != tooLarge {
+		t.Errorf("got error %v, want too large: %v", err, tooLarge)
+	}
+}
+
 func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("a\x00bc\x00\x00d"), []byte{1, 2, 3})
 	f.Add([]byte("\xff\xff\xff\x00\xff\xff\xff\xff\x00a\x00"), []byte{200, 255, 7, 0})
 	f.Add([]byte("abc\x00abc\x00abc\x00abc\x00abc"), []byte{0x13, 0x11, 0x22, 0})
-	f.Fuzz(func(t *testing.T, input, steps []byte) {
-		stream := inflate(input)
-		want, tooLarge := split(stream)
-		got, err := splitInSteps(stream, steps)
-		if !slices.Equal(got, want) {
-			t.Errorf("got %d messages, want %d: %s", len(got), len(want), firstDifference(got, want))
-		}
-		if errors.Is(err, ErrTooLarge) != tooLarge {
-			t.Errorf("got error %v, want too large: %v", err, tooLarge)
-		}
-	})
+	f.Fuzz(checkSplitter)
 }
 
 // splitInSteps reads by a buffer that is used again, as the server does. A step says how much is read and how many messages are taken; the last one
@@ -245,4 +249,11 @@ func firstDifference(got, want []string) string {
 		}
 	}
 	return "one is a prefix of the other"
+}
+
+func TestRandomStreams(t *testing.T) {
+	steps := []byte{1, 2, 3, 200, 255, 7, 0, 0x13, 0x11, 0x22}
+	for input := range haltest.Inputs(2000, "a\x00bc\x00\x00d", "\xff\xff\xff\x00\xff\xff\xff\xff\x00a\x00", "abc\x00abc\x00abc\x00abc\x00abc", "\xff\xff\xff\xff", "\xff\xff\xff"+strings.Repeat("x", 5536)+"\x00y") {
+		checkSplitter(t, []byte(input), steps[len(input)%len(steps):])
+	}
 }

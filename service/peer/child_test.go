@@ -66,13 +66,13 @@ type child struct {
 // startChild starts a copy of this program with those credentials (its parent's for nil), and accepts its connection.
 func startChild(t *testing.T, credential *syscall.Credential) *child {
 	t.Helper()
-	before := openDescriptors(t)
-	listener, name := listenAbstract(t)
-	defer unix.Close(listener)
 	command, err := program()
 	if err != nil {
 		t.Skipf("cannot run a copy of this program: %v", err)
 	}
+	before := openDescriptors(t) // after program, which makes the runtime open its own
+	listener, name := listenAbstract(t)
+	defer unix.Close(listener)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = []string{childVariable + "=" + name, "GORACE=atexit_sleep_ms=0"}
 	cmd.Stderr = os.Stderr

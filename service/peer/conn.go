@@ -40,21 +40,18 @@ func peerGroups(fd int) ([]uint32, error) {
 		groups = make([]uint32, n)
 		n, err = getGroups(fd, groups)
 	}
+	return groupsFrom(groups, n, err)
+}
+
+// groupsFrom is what the kernel's last answer comes to: none where it cannot tell them, and an error for what it should have been able to tell.
+func groupsFrom(groups []uint32, n int, err error) ([]uint32, error) {
 	switch {
 	case err == nil:
-		return trimGroups(groups[:n]), nil
+		return append([]uint32(nil), groups[:n]...), nil // of its own size, since it lives as long as the connection, and nil where there are none
 	case errors.Is(err, unix.ERANGE), errors.Is(err, unix.ENOPROTOOPT):
 		return nil, nil
 	}
 	return nil, err
-}
-
-// trimGroups gives back what is not needed, since the list lives as long as the connection.
-func trimGroups(groups []uint32) []uint32 {
-	if len(groups) == 0 {
-		return nil
-	}
-	return append([]uint32(nil), groups...)
 }
 
 // getGroups returns how many groups there are: those written into groups, or on ERANGE those that need room.
@@ -71,9 +68,6 @@ func getGroups(fd int, groups []uint32) (int, error) {
 
 // label is empty where the kernel gives none: then no label matches.
 func label(fd int) string {
-	s, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_PEERSEC)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(s, "\x00\n")
+	s, _ := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_PEERSEC) // "" beside an error, and up to the first NUL
+	return strings.TrimRight(s, "\n")
 }

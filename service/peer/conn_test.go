@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func TestFromConn(t *testing.T) {
-	many := make([]uint32, 5000)
+	many := make([]uint32, maxGroups)
 	for i := range many {
 		many[i] = uint32(20000 + i)
 	}
@@ -25,7 +26,8 @@ func TestFromConn(t *testing.T) {
 		{"the primary group listed too", syscall.Credential{Uid: 4711, Gid: 4712, Groups: []uint32{4712, 4713}}},
 		{"as many groups as are asked for at first", syscall.Credential{Uid: 4711, Gid: 4712, Groups: many[:usualGroups]}},
 		{"one more", syscall.Credential{Uid: 4711, Gid: 4712, Groups: many[:usualGroups+1]}},
-		{"very many groups", syscall.Credential{Uid: 4711, Gid: 4712, Groups: many}},
+		{"very many groups", syscall.Credential{Uid: 4711, Gid: 4712, Groups: many[:5000]}},
+		{"as many groups as there can be", syscall.Credential{Uid: 4711, Gid: 4712, Groups: many}},
 		{"root", syscall.Credential{Uid: 0, Gid: 0, Groups: []uint32{}}},
 		{"nobody", syscall.Credential{Uid: 65534, Gid: 65534, Groups: []uint32{}}},
 	}
@@ -40,7 +42,7 @@ func TestFromConn(t *testing.T) {
 				t.Errorf("process: got %d, want %d", got.PID, c.pid)
 			}
 			if want := visibleGroups(t, c.conn, test.credential.Groups); !slices.Equal(got.Groups, want) {
-				t.Errorf("groups: got %v, want %v", got.Groups, want)
+				t.Errorf("groups: got %d, want %d, beginning with %v", len(got.Groups), len(want), want[:min(8, len(want))])
 			}
 		})
 	}
@@ -97,19 +99,47 @@ func TestFromConnFailsClosed(t *testing.T) {
 		name string
 		fd   int
 		want error
+		said string
 	}{
-		{"not open", -1, unix.EBADF},
-		{"no socket", null, unix.ENOTSOCK},
-		{"not connected", unconnected, unix.ENODATA},
+		{"not open", -1, unix.EBADF, "credentials"},
+		{"no socket", null, unix.ENOTSOCK, "credentials"},
+		{"not connected", unconnected, unix.ENODATA, "groups"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := FromConn(test.fd, Stream)
-			if !errors.Is(err, test.want) {
-				t.Errorf("got %v, want %v", err, test.want)
+			if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), "cannot read the peer's "+test.said) {
+				t.Errorf("got %v, want %v about the peer's %s", err, test.want, test.said)
 			}
 			if got.UID != nobody || got.GID != nobody || got.Groups != nil || got.PID != 0 {
 				t.Errorf("got %+v, want nobody", got)
+			}
+		})
+	}
+}
+
+// What the kernel's last answer to SO_PEERGROUPS comes to. Answers that this kernel never gives are given by older ones, and by emulators.
+func TestGroupsFrom(t *testing.T) {
+	tests := []struct {
+		name string
+		n    int
+		err  error
+		want []uint32
+		fail error
+	}{
+		{"all", 3, nil, []uint32{1, 2, 3}, nil},
+		{"some", 2, nil, []uint32{1, 2}, nil},
+		{"none", 0, nil, nil, nil},
+		{"ERANGE whatever the size", 3, unix.ERANGE, nil, nil},
+		{"an old kernel", 3, unix.ENOPROTOOPT, nil, nil},
+		{"no socket", 3, unix.ENOTSOCK, nil, unix.ENOTSOCK},
+		{"no peer", 3, unix.ENODATA, nil, unix.ENODATA},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := groupsFrom([]uint32{1, 2, 3}, test.n, test.err)
+			if !slices.Equal(got, test.want) || err != test.fail {
+				t.Errorf("got %v, %v, want %v, %v", got, err, test.want, test.fail)
 			}
 		})
 	}

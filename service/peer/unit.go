@@ -29,11 +29,11 @@ func UnitOf(fd int) (string, error) {
 		return "", noUnit(err)
 	}
 	cgroups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err == nil && !alive(pidfd) {
+		err = unix.ESRCH
+	}
 	if err != nil {
 		return "", noUnit(err)
-	}
-	if !alive(pidfd) {
-		return "", noUnit(unix.ESRCH)
 	}
 	if unit := unitFromFile(string(cgroups)); unit != "" {
 		return unit, nil

@@ -162,8 +162,8 @@ func TestUnitOfADeadPeer(t *testing.T) {
 		t.Fatalf("alive: got %q (%v), want kiosk.service", got, err)
 	}
 	c.end()
-	if got, err := UnitOf(c.conn); got != "" || !errors.Is(err, ErrNoUnit) {
-		t.Errorf("dead: got %q (%v), want ErrNoUnit", got, err)
+	if got, err := UnitOf(c.conn); got != "" || !errors.Is(err, ErrNoUnit) || !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EINVAL) {
+		t.Errorf("dead: got %q (%v), want ErrNoUnit, since there is no such process", got, err)
 	}
 }
 
@@ -171,6 +171,8 @@ func TestUnitOfADeadPeer(t *testing.T) {
 func TestUnitOfAZombie(t *testing.T) {
 	c := startChild(t, nil)
 	needPidfd(t, c.conn)
+	enter(t, c.pid, fmt.Sprintf("halberdtest%d.slice/kiosk.service", os.Getpid()))
+	t.Cleanup(c.end) // before the cgroup is removed
 	pidfd, err := unix.GetsockoptInt(c.conn, unix.SOL_SOCKET, unix.SO_PEERPIDFD)
 	if err != nil {
 		t.Fatal(err)
@@ -186,13 +188,48 @@ func TestUnitOfAZombie(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := UnitOf(c.conn); got != "" || !errors.Is(err, ErrNoUnit) {
-		t.Errorf("got %q (%v), want ErrNoUnit", got, err)
+	if got, err := UnitOf(c.conn); got != "" || !errors.Is(err, ErrNoUnit) || !errors.Is(err, unix.ESRCH) {
+		t.Errorf("got %q (%v), want ErrNoUnit, since it has ended", got, err)
 	}
 }
 
 func TestUnitOfErrors(t *testing.T) {
 	if got, err := UnitOf(-1); got != "" || !errors.Is(err, ErrNoUnit) || !errors.Is(err, unix.EBADF) {
 		t.Errorf("got %q (%v), want ErrNoUnit because of EBADF", got, err)
+	}
+}
+
+// A pidfd has the process id of its process until that was waited for, and what is no pidfd has none.
+func TestPidOf(t *testing.T) {
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(null)
+	c := startChild(t, nil)
+	pidfd, err := unix.PidfdOpen(c.pid, 0)
+	if err != nil {
+		t.Skipf("pidfd_open: %v", err)
+	}
+	defer unix.Close(pidfd)
+	if pid, err := pidOf(pidfd); pid != c.pid || err != nil {
+		t.Errorf("alive: got %d (%v), want %d", pid, err, c.pid)
+	}
+	init, err := unix.PidfdOpen(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(init)
+	if pid, err := pidOf(init); pid != 1 || err != nil {
+		t.Errorf("init: got %d (%v), want 1", pid, err)
+	}
+	c.end()
+	for name, test := range map[string]struct {
+		fd   int
+		want error
+	}{"not open": {-1, unix.ENOENT}, "no process": {null, unix.ESRCH}, "a process that was waited for": {pidfd, unix.ESRCH}} {
+		if pid, err := pidOf(test.fd); pid != 0 || !errors.Is(err, test.want) {
+			t.Errorf("%s: got %d (%v), want %v", name, pid, err, test.want)
+		}
 	}
 }

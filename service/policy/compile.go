@@ -43,6 +43,9 @@ type grant struct {
 // methods is a set of methods, by Index.
 type methods []uint64
 
+// noMethods is an empty set for so many methods.
+func noMethods(n int) methods { return make(methods, (n+63)/64) }
+
 func (b methods) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b methods) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
@@ -74,7 +77,7 @@ func Compile(files *config.PolicyFiles, cat *hal.Catalog, generation int64, prev
 
 // add takes a grant in, and indexes it by the first identity key that it has: a peer that does not match there does not match at all.
 func (p *Policy) add(from *config.Grant, cat *hal.Catalog) {
-	g := &grant{Grant: from, index: len(p.grants), covers: make(methods, (len(p.methods)+63)/64), where: whereWords(from), same: fmt.Sprintf("%#v", from.Where)}
+	g := &grant{Grant: from, index: len(p.grants), covers: noMethods(len(p.methods)), where: whereWords(from), same: fmt.Sprintf("%#v", from.Where)}
 	from.Each(cat, func(m *hal.Method) bool {
 		if !p.open[m.Index] && from.Covers(m) {
 			g.covers.set(m.Index)

@@ -39,7 +39,7 @@ func (s *Snapshot) Decide(c *hal.Call) (grant string, err error) {
 	return d.first.ID, nil
 }
 
-// decide takes no tokens yet.
+// decide takes no tokens yet. The decision also stands beside hal.RateLimited.
 func (s *Snapshot) decide(c *hal.Call) (*decision, error) {
 	if !s.Covers(c.Method) {
 		return nil, s.policy.DeniedMethod(s, c.Method)
@@ -48,14 +48,14 @@ func (s *Snapshot) decide(c *hal.Call) (*decision, error) {
 	if c.Devices() == 0 {
 		d.covering = append(d.covering[:0], &r.plain)
 		if !d.choose() {
-			return d, d.denied(r, "")
+			return nil, d.denied(r, "")
 		}
 	}
 	for i := range c.Devices() {
 		id := c.DeviceID(i)
 		d.covering = r.find(d.covering[:0], id)
 		if !d.choose() {
-			return d, d.denied(r, id)
+			return nil, d.denied(r, id)
 		}
 	}
 	if d.wait > 0 {

@@ -87,7 +87,7 @@ type inquiry struct {
 	now    int64
 }
 
-// Explain says who or what permits a call, for any identity: the grant that covers it, or the one that came nearest and the first thing in it that did not match. It takes no tokens.
+// Explain says who or what permits a call, for any identity: the grant that Decide would take, or the one that came nearest and the first thing in it that did not match. It takes no tokens.
 // Without a call it answers for the method alone: whether calls of it can be permitted, and on what conditions. It looks at every grant there is.
 func (p *Policy) Explain(id Identity, m *hal.Method, c *hal.Call) Verdict {
 	switch {
@@ -96,20 +96,21 @@ func (p *Policy) Explain(id Identity, m *hal.Method, c *hal.Call) Verdict {
 	case len(p.grants) == 0:
 		return verdict(false, nil, "there are no grants")
 	}
-	q := inquiry{policy: p, id: &id, method: m, call: c, now: p.buckets.now()}
-	first := q.nearest()
-	if first.met != allMet {
-		return first.denial()
-	}
-	if c == nil {
-		return verdict(true, first.grant, "grant "+first.grant.ID+" covers "+m.FullName()+conditions(first.grant))
-	}
-	for q.device = 1; q.device < c.Devices(); q.device++ {
-		if other := q.nearest(); other.met != allMet {
-			return other.denial()
+	if c != nil {
+		if v := p.Snapshot(id).Check(c); v.Allowed {
+			return v
 		}
 	}
-	return verdict(true, first.grant, "grant "+first.grant.ID+" covers the call")
+	q := inquiry{policy: p, id: &id, method: m, call: c, now: p.buckets.now()}
+	best := q.nearest()
+	for c != nil && best.met == allMet && q.device+1 < c.Devices() {
+		q.device++
+		best = q.nearest()
+	}
+	if best.met != allMet {
+		return best.denial()
+	}
+	return verdict(true, best.grant, "grant "+best.grant.ID+" covers "+m.FullName()+conditions(best.grant))
 }
 
 func (t *trial) denial() Verdict {
@@ -140,7 +141,7 @@ func (t *trial) run(q *inquiry) {
 }
 
 // nearer compares two grants. One that has to do with the identity at all is nearer than one for somebody else entirely, as root's, which permits everything. Then it counts how many
-// conditions they meet, and which ones. Of those that permit, it is the one that Decide takes; of those that are out of tokens, the one that has a token first; else the one that
+// conditions they meet, and which ones. Of those that permit a device, or the method, it is the one that asks the least; of those that are out of tokens, the one that has a token first; else the one that
 // is written for the least.
 func (t *trial) nearer(other *trial) bool {
 	if t.related != other.related {
@@ -160,7 +161,7 @@ func (t *trial) nearer(other *trial) bool {
 	return t.grant.breadth() < other.grant.breadth()
 }
 
-// cost is the order in which Decide asks grants.
+// cost is greater for a grant that asks more of a call, in the order in which Decide asks them.
 func (g *grant) cost() int {
 	switch {
 	case g.Rate.Count > 0:

@@ -133,6 +133,17 @@ func TestExplainMore(t *testing.T) {
 			`no a 1: grant a: note is "` + strings.Repeat("x", 64) + `"…, the grant allows one of "a", "b"`},
 		{"the narrowest of equals", head + "methods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n[[grant]]\nid = \"b\"\nusers = [3]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"front\"]", "Led.Get", `{"led":"front"}`,
 			"no b 6: grant b: it is for users 3, and the caller is uid 2"},
+		{"without a call, the grant that asks less: a limit, and no rate", head + "methods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]\nrate = \"1/s\"\n" +
+			"[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]\nwhere.brightness.max = 5", "Led.Set", "",
+			"yes b 7: grant b covers io.halberd.Led.Set, for devices *, where brightness at most 5"},
+		{"without a call, the grant that asks less: neither limit nor rate", head + "methods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]\nwhere.brightness.max = 5\n" +
+			"[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]", "Led.Set", "",
+			"yes b 7: grant b covers io.halberd.Led.Set, for devices *"},
+		{"of grants that ask as much the one that Decide takes", head + "methods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]\n" +
+			"[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"front\"]", "Led.Get", `{"led":"front"}`,
+			"yes b 6: grant b covers the call"},
+		{"the second device, after one that a limit is met for", head + "methods = [\"io.halberd.Gpio.Set\"]\ndevices = [\"relay-*\"]\nwhere.values.max = 5", "Gpio.Set", `{"lines":["relay-pump","chip/4"],"values":{}}`,
+			"no a 1: grant a: it is for devices relay-*, and not for chip/4"},
 		{"the first device that is not covered", head + "methods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"relay-*\"]", "Gpio.Get", `{"lines":["relay-pump","chip/4","chip/5"]}`,
 			"no a 1: grant a: it is for devices relay-*, and not for chip/4"},
 	} {

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,10 +13,14 @@ import (
 	"github.com/halberd-io/halberd/service/config/configtest"
 )
 
-// The model is the policy once more, as simply as it can be said: it goes through all grants for each call, and knows nothing but the grants that it wrote and the values that it
-// put into the call. It shares no code with what it checks.
+// The model is the policy once more, as the contract has it and as simply as it can be said: it goes through all grants for each call, and knows nothing but the grants that it wrote
+// and the values that it put into the call. It shares no code with what it checks.
 
-type modelRange struct{ low, high int }
+// modelRange is users or groups: numbers, or a name of the test's accounts (and then its number).
+type modelRange struct {
+	low, high int64
+	name      string
+}
 
 type modelLimit struct {
 	path     string
@@ -60,30 +66,38 @@ type modelCall struct {
 	json    string
 }
 
-func (g *modelGrant) isFor(id *Identity) bool {
-	if g.users != nil && !inRanges(g.users, int(id.UID)) {
-		return false
+// stranger is the first of the grant's keys that does not match an identity, or "".
+func (g *modelGrant) stranger(id *Identity) string {
+	switch {
+	case id.UID == 65534 || id.UID == 4294967295:
+		return "nobody"
+	case g.users != nil && !inRanges(g.users, id.UID):
+		return "users"
+	case g.groups != nil && !g.forGroup(id):
+		return "groups"
+	case g.units != nil && (id.Datagram || !member(g.units, id.Unit)):
+		return "units"
+	case g.labels != nil && (id.Datagram || !member(g.labels, id.Label)):
+		return "labels"
 	}
-	if g.groups != nil {
-		found := inRanges(g.groups, int(id.GID))
-		if !id.Datagram {
-			for _, gid := range id.Groups {
-				found = found || inRanges(g.groups, int(gid))
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	if g.units != nil && (id.Datagram || !member(g.units, id.Unit)) {
-		return false
-	}
-	return g.labels == nil || !id.Datagram && member(g.labels, id.Label)
+	return ""
 }
 
-func inRanges(all []modelRange, n int) bool {
+func (g *modelGrant) isFor(id *Identity) bool { return g.stranger(id) == "" }
+
+func (g *modelGrant) forGroup(id *Identity) bool {
+	found := inRanges(g.groups, id.GID)
+	if !id.Datagram {
+		for _, gid := range id.Groups {
+			found = found || inRanges(g.groups, gid)
+		}
+	}
+	return found
+}
+
+func inRanges(all []modelRange, n uint32) bool {
 	for _, r := range all {
-		if r.low <= n && n <= r.high {
+		if r.low <= int64(n) && int64(n) <= r.high && n != 65534 && n != 4294967295 {
 			return true
 		}
 	}
@@ -100,10 +114,12 @@ func member(all []string, s string) bool {
 }
 
 func (g *modelGrant) coversMethod(method string) bool {
+	return g.names(method) && (g.verbs == nil || member(g.verbs, modelMethods[method].verb)) && g.fits(method)
+}
+
+// fits says whether a method has all parameters that the grant limits, of types that can be within the limits.
+func (g *modelGrant) fits(method string) bool {
 	m := modelMethods[method]
-	if g.verbs != nil && !member(g.verbs, m.verb) {
-		return false
-	}
 	for _, l := range g.where {
 		kind, ok := m.paths[l.path]
 		kind = strings.TrimPrefix(kind, "o")
@@ -119,6 +135,10 @@ func (g *modelGrant) coversMethod(method string) bool {
 			}
 		}
 	}
+	return true
+}
+
+func (g *modelGrant) names(method string) bool {
 	if g.methods == nil {
 		return true
 	}
@@ -216,12 +236,8 @@ func (m *model) verdict(id *Identity, c *modelCall, now int64) (grants []string,
 	if mine == nil {
 		return nil, "denied method"
 	}
-	devices := c.devices
-	if devices == nil {
-		devices = []string{""}
-	}
 	longest := int64(0)
-	for i, device := range devices {
+	for i, device := range c.asked() {
 		var unlimited, limited, rated []string
 		wait := int64(-1)
 		for _, g := range mine {
@@ -266,6 +282,87 @@ func (m *model) verdict(id *Identity, c *modelCall, now int64) (grants []string,
 	return grants, ""
 }
 
+// named makes sure that a denial names a grant, and a condition that this grant does not meet. For the caller itself, the grant has to be one of its own that covers the method.
+func (m *model) named(t *testing.T, by string, v Verdict, own bool, id *Identity, c *modelCall, now int64) {
+	t.Helper()
+	for i := range m.grants {
+		g := &m.grants[i]
+		if g.id != v.Grant {
+			continue
+		}
+		if own && !(g.isFor(id) && g.coversMethod(c.method)) {
+			t.Errorf("%s: got %+v, which is not the caller's", by, v)
+		}
+		words := g.misses(m, own, id, c, now)
+		if !startsWith(strings.TrimPrefix(v.Reason, "grant "+g.id+": "), words) {
+			t.Errorf("%s: got %+v, want one of %q", by, v, words)
+		}
+		return
+	}
+	t.Errorf("%s: got %+v, and there is no such grant", by, v)
+}
+
+func startsWith(s string, any []string) bool {
+	for _, prefix := range any {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// misses gives the first condition of the grant that a call does not meet, as its reason begins: of several devices, or of several limits, any one's.
+func (g *modelGrant) misses(m *model, own bool, id *Identity, c *modelCall, now int64) []string {
+	switch who := g.stranger(id); {
+	case who == "nobody":
+		return []string{fmt.Sprintf("uid %d is nobody", id.UID)}
+	case who != "":
+		return []string{"it is for " + who + " "}
+	case !g.names(c.method):
+		return []string{"it is for methods "}
+	case g.verbs != nil && !member(g.verbs, modelMethods[c.method].verb):
+		return []string{"it is for verbs "}
+	}
+	var words []string
+	for _, device := range c.asked() {
+		switch {
+		case g.coversDevice(modelMethods[c.method].class, device):
+			words = append(words, g.missesValues(m, id, c, now)...)
+		case own && device == "":
+			words = append(words, "it covers "+c.method+" only for devices, and the call names none")
+		case own:
+			words = append(words, "it covers "+c.method+", and not the device "+device)
+		default:
+			words = append(words, "it is for devices ")
+		}
+	}
+	return words
+}
+
+func (g *modelGrant) missesValues(m *model, id *Identity, c *modelCall, now int64) (words []string) {
+	for _, l := range g.where {
+		one := modelGrant{where: []modelLimit{l}}
+		switch {
+		case !one.fits(c.method):
+			words = append(words, "it limits "+l.path+", ")
+		case !one.within(c):
+			words = append(words, l.path+" is ")
+		}
+	}
+	if words == nil && g.interval > 0 && m.wait(g, id.UID, now) > 0 {
+		words = []string{"it is out of tokens: "}
+	}
+	return words
+}
+
+// asked is the devices of a call, or one without a name for a call without any.
+func (c *modelCall) asked() []string {
+	if c.devices == nil {
+		return []string{""}
+	}
+	return c.devices
+}
+
 // spend takes the tokens of the grants that were picked, after making sure that the call needed each of them and that each had one.
 func (m *model) spend(t *testing.T, picked []*grant, id *Identity, c *modelCall, now int64) {
 	t.Helper()
@@ -285,12 +382,30 @@ func (m *model) spend(t *testing.T, picked []*grant, id *Identity, c *modelCall,
 	}
 }
 
+// TestAgainstModel is the cut of TestSoakAgainstModel. On the targets it is emulated, where it would take ten times as long.
 func TestAgainstModel(t *testing.T) {
-	const policies, decisions = 205, 1000
+	policies := 100
+	if testing.Short() || runtime.GOARCH != "amd64" {
+		policies = 20
+	}
+	againstModel(t, 0, policies)
+}
+
+// TestSoakAgainstModel makes ten million decisions, by ten thousand policies.
+func TestSoakAgainstModel(t *testing.T) {
+	if os.Getenv("HALBERD_SOAK") == "" {
+		t.Skip("a long test: HALBERD_SOAK is not set")
+	}
+	againstModel(t, 1_000_000, 10_000)
+}
+
+// againstModel makes a thousand decisions by each of so many random policies, and compares each with the model's.
+func againstModel(t *testing.T, first, policies int) {
+	const decisions = 1000
 	opt, cat := accounts(t), configtest.Catalog()
 	seen := map[string]int{}
-	for seed := range uint64(policies) {
-		r := newRandom(seed)
+	for seed := first; seed < first+policies; seed++ {
+		r := newRandom(uint64(seed))
 		peers := []Identity{randomIdentity(r), randomIdentity(r), randomIdentity(r), randomIdentity(r)}
 		m, files := randomPolicy(t, r, opt, cat)
 		p, now := Compile(files, cat, 1, nil), &clock{}
@@ -303,7 +418,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 			seen[compare(t, p, m, id, c, cat, now.ns)]++
 			if i%16 == 0 {
-				touch(t, p.Snapshot(id), m, &id)
+				touch(t, p.Snapshot(id), m, &id, cat)
 			}
 			if i == decisions/2 { // A reload in between changes nothing.
 				p = Compile(files, cat, 2, p)
@@ -348,8 +463,8 @@ func compare(t *testing.T, p *Policy, m *model, id Identity, c *modelCall, cat *
 		if err.Grant.Set {
 			got = "denied device " + err.Device.Value
 		}
-		if got != refusal {
-			t.Errorf("got %s (%v), want %v %s", got, err, grants, refusal)
+		if got != refusal || err.Grant.Value != check.Grant || err.Device.Set != (err.Device.Value != "") {
+			t.Errorf("got %s (%v), want %v %s, and the grant that Check names (%s)", got, err, grants, refusal, check.Grant)
 		}
 	case *hal.RateLimited:
 		if got := fmt.Sprintf("wait %d", err.RetryAfterMSec); got != refusal {
@@ -359,8 +474,14 @@ func compare(t *testing.T, p *Policy, m *model, id Identity, c *modelCall, cat *
 	if check.Allowed != (err == nil) || err == nil && check.Grant != grant {
 		t.Errorf("Check: got %+v, Decide %s %v", check, grant, err)
 	}
-	if explained.Allowed != (err == nil) || err == nil && !member(grants, explained.Grant) {
+	if explained.Allowed != (err == nil) || err == nil && explained.Grant != grant {
 		t.Errorf("Explain: got %+v, Decide %s %v", explained, grant, err)
+	}
+	if err != nil && refusal != "denied method" {
+		m.named(t, "Check", check, true, &id, c, now)
+	}
+	if err != nil {
+		m.named(t, "Explain", explained, false, &id, c, now)
 	}
 	kind, _, _ := strings.Cut(refusal, " ")
 	switch {
@@ -372,22 +493,32 @@ func compare(t *testing.T, p *Policy, m *model, id Identity, c *modelCall, cat *
 	return kind
 }
 
-// touch compares MayTouch on one device of each class.
-func touch(t *testing.T, s *Snapshot, m *model, id *Identity) {
+// touch compares MayTouch and MayCall on one device of each class.
+func touch(t *testing.T, s *Snapshot, m *model, id *Identity, cat *hal.Catalog) {
 	t.Helper()
 	for _, device := range [...][2]string{{"Led", "front"}, {"Gpio", "chip/4"}, {"I2c", "eeprom"}} {
-		want := false
-		for i := range m.grants {
-			g := &m.grants[i]
-			for name, method := range modelMethods {
-				if !method.devices || !g.isFor(id) || !g.coversMethod(name) {
-					continue
-				}
-				want = want || method.class == device[0] && g.coversDevice(method.class, device[1]) ||
-					method.class == "" && g.coversDevice("", device[0]+"/"+device[1])
+		any := false
+		for name, method := range modelMethods {
+			named := device[1]
+			switch {
+			case !method.devices:
+				continue
+			case method.class == "":
+				named = device[0] + "/" + device[1]
+			case method.class != device[0]:
+				continue
 			}
+			want := false
+			for i := range m.grants {
+				g := &m.grants[i]
+				want = want || g.isFor(id) && g.coversMethod(name) && g.coversDevice(method.class, named)
+			}
+			if got := s.MayCall(cat.Method([]byte(name)), named); got != want {
+				t.Errorf("MayCall %s %s: got %v", name, named, got)
+			}
+			any = any || want
 		}
-		if got := s.MayTouch(device[0], device[1]); got != want {
+		if got := s.MayTouch(device[0], device[1]); got != any {
 			t.Errorf("MayTouch %v: got %v", device, got)
 		}
 	}

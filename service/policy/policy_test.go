@@ -160,6 +160,7 @@ func TestDecide(t *testing.T) {
 
 		{"the second of two limits", ledSet + "devices = [\"*\"]\nwhere.brightness.max = 4\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"front\"]\nwhere.brightness.max = 6", "Led.Set", front, "b"},
 		{"the first of two that are equal", ledSet + "devices = [\"*\"]\nwhere.brightness.max = 6\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.max = 6", "Led.Set", front, "a"},
+		{"the first of two without a limit", ledSet + "devices = [\"front\"]\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"front\"]", "Led.Set", front, "a"},
 		{"limits that differ only far behind", ledSet + "devices = [\"*\"]\nwhere.brightness.in = [91,92,93,94,95,96,97,98,4]\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.in = [91,92,93,94,95,96,97,98,5]", "Led.Set", front, "b"},
 		{"without a limit before with one", ledSet + "devices = [\"front\"]\nwhere.brightness.max = 6\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]", "Led.Set", front, "b"},
 		{"without a rate before with one", ledSet + "devices = [\"front\"]\nrate = \"1/s\"\n[[grant]]\nid = \"b\"\nusers = [1000]\nverbs = [\"control\"]\ndevices = [\"*\"]\nwhere.brightness.max = 6", "Led.Set", front, "b"},
@@ -226,8 +227,11 @@ func TestCachesAreBounded(t *testing.T) {
 			t.Fatalf("uid %d has a view of its own", uid)
 		}
 	}
-	if len(p.snapshots) > maxCached || len(p.views) != 2 {
-		t.Errorf("%d snapshots and %d views are kept", len(p.snapshots), len(p.views))
+	if len(p.snapshots) != maxCached || len(p.views) != 2 {
+		t.Errorf("%d snapshots and %d views are kept, want %d and 2", len(p.snapshots), len(p.views), maxCached)
+	}
+	if p.Snapshot(Identity{UID: 3 * maxCached}); len(p.snapshots) != 1 {
+		t.Errorf("after one more than fit, %d are kept", len(p.snapshots))
 	}
 	many := ""
 	for i := range maxCached + 10 {
@@ -237,8 +241,8 @@ func TestCachesAreBounded(t *testing.T) {
 	for uid := range uint32(maxCached + 10) {
 		p.Snapshot(Identity{UID: uid})
 	}
-	if len(p.views) > maxCached {
-		t.Errorf("%d views are kept", len(p.views))
+	if len(p.views) != 10 {
+		t.Errorf("after 10 more than fit, %d views are kept", len(p.views))
 	}
 }
 

@@ -42,23 +42,46 @@ var (
 	modelUnits = []string{"a.service", "b.service"}
 )
 
-func randomRanges(r *rand.Rand) []modelRange {
+// modelRanges are the ends of ids: those that stand for nobody may be in no range.
+var modelRanges = []modelRange{{0, 61183, ""}, {65520, 65533, ""}, {65533, 65533, ""}, {65535, 65535, ""}, {65535, 4294967294, ""}, {4294967294, 4294967294, ""}, {0, 0, ""}}
+
+// randomRanges also takes a name that there is, with its number, and one that there is not.
+func randomRanges(r *rand.Rand, name string, id int64) []modelRange {
 	var all []modelRange
 	for range 1 + r.IntN(3) {
-		low := r.IntN(8)
-		all = append(all, modelRange{low, low + r.IntN(2)*r.IntN(4)})
+		low := r.Int64N(8)
+		switch r.IntN(12) {
+		case 0:
+			all = append(all, pick(r, modelRanges))
+		case 1:
+			all = append(all, modelRange{id, id, name})
+		case 2:
+			all = append(all, modelRange{1, 0, "ghost"})
+		default:
+			all = append(all, modelRange{low, low + r.Int64N(2)*r.Int64N(4), ""})
+		}
 	}
 	return all
+}
+
+// modelEdges are ids at the ends of ranges, of the accounts, and those that stand for nobody.
+var modelEdges = []uint32{65534, 65534, 4294967295, 4294967295, 4294967294, 65533, 65535, 61183, 65520, 900, 300}
+
+func randomID(r *rand.Rand) uint32 {
+	if r.IntN(8) == 0 {
+		return pick(r, modelEdges)
+	}
+	return r.Uint32N(10)
 }
 
 func randomGrant(r *rand.Rand, id string) modelGrant {
 	g := modelGrant{id: id}
 	for g.users == nil && g.groups == nil && g.units == nil && g.labels == nil {
 		if r.IntN(2) == 0 {
-			g.users = randomRanges(r)
+			g.users = randomRanges(r, "kiosk", 900)
 		}
 		if r.IntN(4) == 0 {
-			g.groups = randomRanges(r)
+			g.groups = randomRanges(r, "leds", 300)
 		}
 		if r.IntN(6) == 0 {
 			g.units = sample(r, modelUnits)
@@ -165,9 +188,12 @@ func (g *modelGrant) toml() string {
 func rangesTOML(all []modelRange) []string {
 	var out []string
 	for _, r := range all {
-		if r.low == r.high {
-			out = append(out, strconv.Itoa(r.low))
-		} else {
+		switch {
+		case r.name != "":
+			out = append(out, strconv.Quote(r.name))
+		case r.low == r.high:
+			out = append(out, strconv.FormatInt(r.low, 10))
+		default:
 			out = append(out, fmt.Sprintf(`"%d-%d"`, r.low, r.high))
 		}
 	}
@@ -295,9 +321,9 @@ func distinct(all []string) []string {
 }
 
 func randomIdentity(r *rand.Rand) Identity {
-	id := Identity{UID: uint32(r.IntN(10)), GID: uint32(r.IntN(10)), Datagram: r.IntN(5) == 0}
+	id := Identity{UID: randomID(r), GID: randomID(r), Datagram: r.IntN(5) == 0}
 	for range r.IntN(3) {
-		id.Groups = append(id.Groups, uint32(r.IntN(10)))
+		id.Groups = append(id.Groups, randomID(r))
 	}
 	if r.IntN(2) == 0 {
 		id.Unit = pick(r, modelUnits)

@@ -111,6 +111,54 @@ burst = 2
 	}
 }
 
+// The grant that is named for a call that has to wait is the first of those that have a token soonest, and of several devices the first one's.
+func TestWhichGrantIsLate(t *testing.T) {
+	cat := configtest.Catalog()
+	grant := func(id, devices, rate string) string {
+		return fmt.Sprintf("[[grant]]\nid = %q\nusers = [1]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [%q]\nrate = %q\n", id, devices, rate)
+	}
+	pump, both := `{"lines":["relay-pump"]}`, `{"lines":["relay-pump","chip/4"]}`
+	for _, tt := range []struct {
+		name, policy, parameters string
+		calls                    int
+		want                     string
+	}{
+		{"of two that wait as long", grant("a", "*", "1/s") + grant("b", "*", "1/s"), pump, 2, "a"},
+		{"the one that waits less", grant("a", "*", "1/min") + grant("b", "*", "1/s"), pump, 2, "b"},
+		{"of two devices that wait as long", grant("a", "relay-pump", "1/s") + grant("b", "chip/4", "1/s"), both, 1, "a"},
+		{"of two devices the one that waits longer", grant("a", "relay-pump", "1/s") + grant("b", "chip/4", "1/min"), both, 1, "b"},
+	} {
+		p, _ := compile(t, cat, tt.policy)
+		s, call := p.Snapshot(Identity{UID: 1}), configtest.Call(cat, "io.halberd.Gpio.Get", tt.parameters)
+		for range tt.calls {
+			if _, err := s.Decide(call); err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+		}
+		if v := s.Check(call); v.Allowed || v.Grant != tt.want {
+			t.Errorf("%s: got %+v, want %s", tt.name, v, tt.want)
+		}
+	}
+}
+
+// One decision is made at one time, and none where no rate is looked at.
+func TestTheClockIsReadOnce(t *testing.T) {
+	cat := configtest.Catalog()
+	p, _ := compile(t, cat, rated+"rate = \"10/s\"\n[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"relay-pump\"]\nrate = \"10/s\"\n"+
+		"[[grant]]\nid = \"c\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]")
+	reads := 0
+	p.buckets.now = func() int64 { reads++; return s1 * int64(reads) }
+	for _, tt := range []struct {
+		method, parameters string
+		want               int
+	}{{"Gpio.Get", `{"lines":["relay-pump","chip/4","chip/5"]}`, 1}, {"Led.Get", `{"led":"front"}`, 1}, {"Led.Set", `{"led":"front","brightness":1}`, 0}, {"Policy.WhoAmI", `{}`, 0}} {
+		reads = 0
+		if _, err := p.Snapshot(Identity{UID: 1}).Decide(configtest.Call(cat, full(tt.method), tt.parameters)); err != nil || reads != tt.want {
+			t.Errorf("%s: read %d times, want %d (%v)", tt.method, reads, tt.want, err)
+		}
+	}
+}
+
 func TestReloadKeepsBuckets(t *testing.T) {
 	cat := configtest.Catalog()
 	call := configtest.Call(cat, "io.halberd.Led.Get", `{"led":"front"}`)

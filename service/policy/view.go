@@ -50,7 +50,7 @@ func (p *Policy) viewOf(grants []*grant) *view {
 	if len(p.views) >= maxCached {
 		clear(p.views)
 	}
-	v := &view{grants: grants, covers: make(methods, (len(p.methods)+63)/64), rules: make([]*rules, len(p.methods))}
+	v := &view{grants: grants, covers: noMethods(len(p.methods)), rules: make([]*rules, len(p.methods))}
 	for _, g := range grants {
 		v.covers.add(g.covers)
 	}
