@@ -62,8 +62,10 @@ func assemble(f flags, records *journal.Log, level *slog.LevelVar, stdout io.Wri
 		for _, socket := range c.Sockets {
 			_ = socket.Close()
 		}
+		return nil, err
 	}
-	return s, err
+	confine(f, s, &c, opt, settings.Sandbox)
+	return s, nil
 }
 
 func options(f flags) config.Options {

@@ -66,9 +66,24 @@ func (m *Machine) firstRealTime() unix.Signal {
 // rebootParam is where systemd's shutdown finds what to hand to reboot(2), as `systemctl reboot --reboot-argument=` leaves it.
 const rebootParam = "/run/systemd/reboot-param"
 
-// takesTarget reports whether systemd can be told a target: the unit of the daemon may not let it be written.
+// takesTarget reports whether systemd can be told a target: the unit of the daemon, or its sandbox, may not let it be written.
 func (m *Machine) takesTarget() bool {
-	return m.writable(rebootParam) || !m.is(rebootParam, unix.S_IFREG) && m.writable("/run/systemd")
+	if m.is(rebootParam, unix.S_IFREG) {
+		return m.opens(rebootParam, 0)
+	}
+	return m.opens("/run/systemd", unix.O_TMPFILE)
+}
+
+// opens reports whether a file can be written, or one without a name made in a folder. Nothing comes of it. access(2) does not know of sandboxes, and is asked only where a file system has no such files.
+func (m *Machine) opens(path string, flags int) bool {
+	fd, err := unix.Open(m.path(path), unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|flags, 0o600)
+	if err == unix.EOPNOTSUPP || err == unix.EISDIR {
+		return m.writable(path)
+	}
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	return err == nil
 }
 
 // withTarget leaves the target for systemd, and takes it back where the rest fails.
@@ -80,8 +95,8 @@ func (m *Machine) withTarget(r hal.PowerRequest, ask func(hal.PowerRequest) erro
 		return fmt.Errorf("cannot leave the target of a reboot: %w", err)
 	}
 	err := ask(r)
-	if err != nil {
-		_ = os.Remove(m.path(rebootParam))
+	if err != nil && os.Remove(m.path(rebootParam)) != nil {
+		_ = os.WriteFile(m.path(rebootParam), nil, 0o644) // an empty one is none
 	}
 	return err
 }
