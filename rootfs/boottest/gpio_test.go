@@ -204,7 +204,8 @@ func TestGpioPulse(t *testing.T) {
 	}
 }
 
-// TestGpioLease: the holder drives the pin itself, also after the lease has ended, until it closes its descriptor; the safe value is written when its connection ends.
+// TestGpioLease: the holder drives the pin itself, also after the lease has ended, until it closes its descriptor; the safe value is written when its connection ends. Holders shows the lease until then: the kernel
+// tells when the line is free.
 func TestGpioLease(t *testing.T) {
 	pin := line(t, "5") + "/value"
 	must(t, 0, "gpio", "set", "relay-pump", "1")
@@ -229,6 +230,14 @@ func TestGpioLease(t *testing.T) {
 	if got := read(t, pin); got != "1" {
 		t.Errorf("the pin is %s after the lease, want 1", got)
 	}
+	holds := func(ended string) bool {
+		_, row, there := strings.Cut(must(t, 0, "-j", "holders"), `"device":"Gpio/relay-pump","kind":"lease",`)
+		row, _, _ = strings.Cut(row, "}")
+		return there && strings.HasSuffix(row, `"ended":`+ended)
+	}
+	if !holds("false") {
+		t.Errorf("the lease is not among the holders: %s", must(t, 0, "-j", "holders"))
+	}
 	drive(0)
 	drive(1)
 	refused(t, app, "io.halberd.Busy", "gpio", "set", "relay-pump", "0")
@@ -236,10 +245,12 @@ func TestGpioLease(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, "the safe value", func() bool { return read(t, pin) == "0" })
+	eventually(t, "a lease that has ended, while its holder has the line", func() bool { return holds("true") })
 	drive(1)
 	refused(t, app, "io.halberd.Busy", "gpio", "set", "relay-pump", "0")
 	files[0].Close()
 	eventually(t, "the line is held again, at its safe value", func() bool { return read(t, pin) == "0" })
+	eventually(t, "no lease", func() bool { return !holds("true") })
 	must(t, app, "gpio", "set", "relay-pump", "1")
 	must(t, app, "gpio", "set", "relay-pump", "0")
 }
