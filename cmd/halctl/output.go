@@ -154,6 +154,9 @@ type events struct {
 
 func (p *program) events() *events { return &events{p: p} }
 
+// widths are those of columns whose cells are longer than others. One that is longer still moves what is behind it.
+var widths = map[string]int{"device": 24, "timestampNSec": 16}
+
 // print shows one event as a row. A new heading is printed when the fields are others than before.
 func (e *events) print(event json.RawMessage) error {
 	if e.p.json {
@@ -165,9 +168,9 @@ func (e *events) print(event json.RawMessage) error {
 	}
 	var heads, cells strings.Builder
 	for _, m := range all {
-		width := max(len(m.key), 12) + 2
-		fmt.Fprintf(&heads, "%-*s", width, strings.ToUpper(m.key))
-		fmt.Fprintf(&cells, "%-*s", width, oneLine(text(m.value)))
+		width := max(len(m.key), widths[m.key], 12)
+		fmt.Fprintf(&heads, "%-*s  ", width, strings.ToUpper(m.key))
+		fmt.Fprintf(&cells, "%-*s  ", width, oneLine(text(m.value)))
 	}
 	if heads.String() != e.heads {
 		e.heads = heads.String()

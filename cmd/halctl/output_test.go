@@ -65,6 +65,8 @@ func TestLinesOfValues(t *testing.T) {
 	rows := []struct{ args, answer, want string }{
 		{"whoami", `{"parameters":{"a":"1\n2","bcd":3}}`, "a    1\n     2\nbcd  3\n"},
 		{"gpio watch x", `{"parameters":{"a":"1\n2"}}`, "A\n1 2\n"},
+		{"gpio watch x", `{"parameters":{"line":"a-line-of-a-long-name","value":1}}`, "LINE          VALUE\na-line-of-a-long-name  1\n"},
+		{"watch", `{"parameters":{"kind":"returned","device":"Gpio/relay-pump","lost":0}}`, "KIND          DEVICE                    LOST\nreturned      Gpio/relay-pump           0\n"},
 		{"list", `{"parameters":{"devices":[{"class":"Led","id":"x\nGpio y"}]}}`, "CLASS  DEVICE\nLed    x Gpio y\n"},
 		{"gpio get x", `{"parameters":{"value":"1\n2"}}`, "1\n2\n"},
 		{"whoami", `{"parameters":{"a":"1\t2","b":3}}`, "a  1 2\nb  3\n"},
