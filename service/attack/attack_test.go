@@ -1,0 +1,75 @@
+package attack_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/halberd-io/halberd/service/attack"
+	"github.com/halberd-io/halberd/service/servicetest"
+)
+
+func TestMain(m *testing.M) {
+	attack.Child()
+	servicetest.Main(m)
+}
+
+// Who is who in these tests.
+var (
+	attacker = servicetest.As{UID: 4711, GID: 4711}
+	victim   = servicetest.As{UID: 4712, GID: 4712}
+)
+
+// policy gives attacker and victim a line each, and root everything.
+var policy = servicetest.GrantAll(0) + fmt.Sprintf(`
+[[grant]]
+id      = "attacker"
+users   = [%d]
+methods = ["io.halberd.Gpio.*", "io.halberd.Sensor.Get", "io.halberd.Board.Claim"]
+devices = ["Gpio/relay-up", "Sensor/board"]
+
+[[grant]]
+id      = "victim"
+users   = [%d]
+methods = ["io.halberd.Gpio.Get"]
+devices = ["relay-down"]
+`, attacker.UID, victim.UID)
+
+// target is a server in this process.
+func target(s *servicetest.Server) attack.Target {
+	return attack.Target{
+		Name: s.Name, PID: os.Getpid(), Attacker: attacker, Victim: victim,
+		Read:       `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
+		Change:     [2]string{set("relay-up", 1), set("relay-up", 0)},
+		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
+		Slow:       `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`,
+		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-up"]}}`,
+		Denied:     set("relay-pump", 1),
+		VictimCall: `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-down"}}`, VictimReply: `{"parameters":{"value":0}}`,
+		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-pump","relay-down","button","door"]}}`,
+			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
+		Touched: func() (n int) {
+			for _, line := range []string{"relay-pump", "relay-down", "button", "door"} {
+				n += s.Sim.Changes(line)
+			}
+			return n
+		},
+	}
+}
+
+func set(line string, value int) string {
+	return fmt.Sprintf(`{"method":"io.halberd.Gpio.Set","parameters":{"line":%q,"value":%d}}`, line, value)
+}
+
+// TestAttacks makes every attack on a server in this process.
+func TestAttacks(t *testing.T) {
+	s := servicetest.Start(t, policy)
+	goroutines := runtime.NumGoroutine()
+	attack.Run(t, target(s))
+	attack.Settled(t, "goroutines", goroutines, runtime.NumGoroutine)
+}
+
+func TestIdentities(t *testing.T) {
+	attack.RunIdentities(t, target(servicetest.Start(t, policy)))
+}
