@@ -5,8 +5,11 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/halberd-io/halberd/service/attack"
+	"github.com/halberd-io/halberd/service/config"
+	"github.com/halberd-io/halberd/service/peer"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
 
@@ -36,10 +39,17 @@ methods = ["io.halberd.Gpio.Get"]
 devices = ["relay-down"]
 `, attacker.UID, victim.UID)
 
+// patience is how long a server waits here for the rest of a message, and for a reader.
+const patience = 300 * time.Millisecond
+
+func start(t *testing.T) *servicetest.Server {
+	return servicetest.Start(t, policy, servicetest.WithLimits(func(l *config.Limits) { l.MessageTimeout, l.WriteTimeout = patience, patience }))
+}
+
 // target is a server in this process.
 func target(s *servicetest.Server) attack.Target {
 	return attack.Target{
-		Name: s.Name, PID: os.Getpid(), Attacker: attacker, Victim: victim,
+		Name: s.Name, PID: os.Getpid(), Timeout: patience, Attacker: attacker, Victim: victim,
 		Read:       `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
 		Change:     [2]string{set("relay-up", 1), set("relay-up", 0)},
 		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
@@ -64,12 +74,16 @@ func set(line string, value int) string {
 
 // TestAttacks makes every attack on a server in this process.
 func TestAttacks(t *testing.T) {
-	s := servicetest.Start(t, policy)
-	goroutines := runtime.NumGoroutine()
-	attack.Run(t, target(s))
+	s := start(t)
+	before := target(s)
+	if got, err := s.MustDial(t, peer.Seqpacket).Call(before.Slow); err != nil {
+		t.Fatal(got, err)
+	}
+	goroutines := runtime.NumGoroutine() // with the bus's worker, who goes on for a while
+	attack.Run(t, before)
 	attack.Settled(t, "goroutines", goroutines, runtime.NumGoroutine)
 }
 
 func TestIdentities(t *testing.T) {
-	attack.RunIdentities(t, target(servicetest.Start(t, policy)))
+	attack.RunIdentities(t, target(start(t)))
 }
