@@ -56,7 +56,6 @@ type orders struct {
 	Kind    peer.Transport
 	Lasts   time.Duration
 	Timeout time.Duration
-	Soak    bool
 
 	Read, Watch, Slow, Claim, Denied string
 	Change                           [2]string
@@ -65,7 +64,7 @@ type orders struct {
 }
 
 func (t *Target) orders(what string) orders {
-	return orders{What: what, Target: t.Name, Lasts: lasts(), Timeout: t.Timeout, Soak: Soak(), Read: t.Read, Watch: t.Watch, Slow: t.Slow, Claim: t.Claim, Denied: t.Denied, Change: t.Change,
+	return orders{What: what, Target: t.Name, Lasts: t.Lasts, Timeout: t.Timeout, Read: t.Read, Watch: t.Watch, Slow: t.Slow, Claim: t.Claim, Denied: t.Denied, Change: t.Change,
 		Call: t.VictimCall, Reply: t.VictimReply, Attacker: t.Attacker, Other: t.Victim}
 }
 

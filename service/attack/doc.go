@@ -5,5 +5,5 @@
 // has no grant for.
 //
 // The attacks need an address alone, so the same ones run against a server in the test's own process, against a daemon that was started, under user-mode emulation, and against the daemon of a
-// booted system. With HALBERD_SOAK=1 each of them lasts longer, and what the victim had to wait is worth reading.
+// booted system. How long the victim waits is said, and not judged: tests whose names have Soak in them let each attack go on for so long that it is worth reading (HALBERD_SOAK=1).
 package attack

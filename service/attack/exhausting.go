@@ -38,7 +38,7 @@ func ifShort(t *Target) string {
 // connectMany connects 5,000 times, or a tenth of that, and keeps as many as it can: all over the limit are told so and closed.
 func connectMany(a *attacker) error {
 	total, refused := 500, 0
-	if a.Soak {
+	if a.Lasts >= long {
 		total = 5000
 	}
 	for a.done < total || a.goOn() {

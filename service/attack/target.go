@@ -1,7 +1,9 @@
 package attack
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,26 +34,32 @@ type Target struct {
 	Touched func() int
 	// Timeout is how long the daemon waits for the rest of a message, and for a reader.
 	Timeout time.Duration
+	// Lasts is how long each attack goes on at least; 150 ms where it says nothing.
+	Lasts time.Duration
 	// MaxRSS is how many bytes of memory the daemon may ever have; 0 where that is not looked at.
 	MaxRSS int
 }
 
-// Soak reports whether there is time for long attacks.
-func Soak() bool { return os.Getenv("HALBERD_SOAK") != "" }
-
-// lasts is how long an attack goes on at least.
-func lasts() time.Duration {
-	if Soak() {
-		return 10 * time.Second
+// Soak skips a test that takes long, unless HALBERD_SOAK asks for it.
+func Soak(t testing.TB) {
+	t.Helper()
+	if os.Getenv("HALBERD_SOAK") == "" {
+		t.Skip("HALBERD_SOAK is not set")
 	}
-	return 150 * time.Millisecond
 }
+
+// long is from when on there is time for everything that an attack can do.
+const long = time.Second
 
 // Run makes every attack on a target, and says what the victim had to wait. It needs root, to start children of other uids.
 func Run(t *testing.T, target Target) {
 	servicetest.SkipUnlessRoot(t)
+	if target.Lasts == 0 {
+		target.Lasts = 150 * time.Millisecond
+	}
 	v := startVictim(t, target)
-	v.report(t, "nobody attacks", lasts())
+	table := &table{}
+	table.add("nobody attacks", v.report(t, "nobody attacks", target.Lasts), 0)
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			if missing := a.needs(&target); missing != "" {
@@ -59,8 +67,20 @@ func Run(t *testing.T, target Target) {
 			}
 			before := observe(t, target)
 			out := attackAs(t, target, a.name)
-			v.report(t, out, 0)
-			before.compare(t, target)
+			w := v.report(t, out, 0)
+			table.add(a.name, w, before.compare(t, target))
 		})
 	}
+	t.Logf("%d attacks:\n%s", len(attacks), table)
+}
+
+// table is what the victim had to wait and how large the daemon was in each attack.
+type table struct{ strings.Builder }
+
+func (t *table) add(name string, w waited, rss int) {
+	fmt.Fprintf(t, "%-50s %6d calls, p50 %10v, p99 %10v, at most %10v", name, w.Calls, w.Median.Round(time.Microsecond), w.P99.Round(time.Microsecond), w.Most.Round(time.Microsecond))
+	if rss > 0 {
+		fmt.Fprintf(t, ", %5.1f MB", float64(rss)/1e6)
+	}
+	t.WriteByte('\n')
 }
