@@ -25,6 +25,8 @@ const (
 	roleAttacker = "attacker"
 	roleVictim   = "victim"
 	roleActor    = "actor"
+	roleCaller   = "caller"
+	roleSender   = "sender"
 )
 
 // patience is how long a child may take. Emulated machines are slow, and shared ones too.
@@ -40,7 +42,7 @@ func Child() {
 	var o orders
 	err := json.Unmarshal([]byte(os.Args[1]), &o)
 	if err == nil {
-		err = map[string]func(*orders) error{roleAttacker: attack, roleVictim: beVictim, roleActor: act}[role](&o)
+		err = map[string]func(*orders) error{roleAttacker: attack, roleVictim: beVictim, roleActor: act, roleCaller: makeCall, roleSender: leave}[role](&o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -109,4 +111,51 @@ func attackAs(t testing.TB, target Target, name string) string {
 		t.Errorf("the attacker: %v", err)
 	}
 	return out
+}
+
+// CallAs makes one call as another uid, of a process of its own, and gives the reply.
+func CallAs(t testing.TB, as servicetest.As, kind peer.Transport, name, call string) string {
+	t.Helper()
+	return roleAs(t, as, roleCaller, orders{Target: name, Kind: kind, What: call})
+}
+
+// Leave sends messages as the attacker, from a process that ends at once and waits for no answer. It gives what went wrong.
+func Leave(t testing.TB, target Target, kind peer.Transport, messages ...string) string {
+	t.Helper()
+	for _, m := range messages {
+		if out := roleAs(t, target.Attacker, roleSender, orders{Target: target.Name, Kind: kind, What: m}); out != "" {
+			return out
+		}
+	}
+	return ""
+}
+
+func roleAs(t testing.TB, as servicetest.As, role string, o orders) string {
+	t.Helper()
+	cmd := command(t, role, o)
+	as.Apply(cmd)
+	out, err := output(t, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// makeCall and leave are the children.
+func makeCall(o *orders) error {
+	r, err := servicetest.Dial(o.Kind, o.Target)
+	if err != nil {
+		return err
+	}
+	reply, err := r.Call(o.What)
+	fmt.Println(reply)
+	return err
+}
+
+func leave(o *orders) error {
+	r, err := servicetest.Dial(o.Kind, o.Target)
+	if err != nil {
+		return err
+	}
+	return r.Write(o.What)
 }

@@ -58,6 +58,7 @@ func Run(t *testing.T, target Target) {
 		target.Lasts = 150 * time.Millisecond
 	}
 	v := startVictim(t, target)
+	defer v.end(t)
 	table := &table{}
 	table.add("nobody attacks", v.report(t, "nobody attacks", target.Lasts), 0)
 	for _, a := range attacks {
@@ -83,4 +84,15 @@ func (t *table) add(name string, w waited, rss int) {
 		fmt.Fprintf(t, ", %5.1f MB", float64(rss)/1e6)
 	}
 	t.WriteByte('\n')
+}
+
+// Beside has a victim call while f does something to the target, and says what it had to wait.
+func Beside(t *testing.T, target Target, what string, f func()) {
+	t.Helper()
+	servicetest.SkipUnlessRoot(t)
+	v := startVictim(t, target)
+	defer v.end(t)
+	v.report(t, "before", 0)
+	f()
+	v.report(t, what, 0)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ const pause = time.Millisecond
 
 // victim is a process whose calls go on while others attack.
 type victim struct {
+	*exec.Cmd
 	ask    io.WriteCloser
 	answer *bufio.Scanner
 }
@@ -47,13 +49,15 @@ func startVictim(t testing.TB, target Target) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ask.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the victim ended: %v", err)
-		}
-	})
-	return &victim{ask, bufio.NewScanner(out)}
+	return &victim{cmd, ask, bufio.NewScanner(out)}
+}
+
+// end ends the victim, and its connections with it.
+func (v *victim) end(t testing.TB) {
+	v.ask.Close()
+	if err := v.Wait(); err != nil {
+		t.Errorf("the victim ended: %v", err)
+	}
 }
 
 // report says what the victim had to wait since the last report, and fails where one of its calls was not answered as it should. It lets the victim call for a while first.
