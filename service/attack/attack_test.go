@@ -3,10 +3,15 @@ package attack_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/halberd-io/halberd/service"
 	"github.com/halberd-io/halberd/service/attack"
 	"github.com/halberd-io/halberd/service/config"
 	"github.com/halberd-io/halberd/service/peer"
@@ -42,14 +47,20 @@ devices = ["relay-down"]
 // patience is how long a server waits here for the rest of a message, and for a reader.
 const patience = 300 * time.Millisecond
 
-func start(t *testing.T) *servicetest.Server {
-	return servicetest.Start(t, policy, servicetest.WithLimits(func(l *config.Limits) { l.MessageTimeout, l.WriteTimeout = patience, patience }))
+func start(t *testing.T, options ...servicetest.Option) *servicetest.Server {
+	short := servicetest.WithLimits(func(l *config.Limits) { l.MessageTimeout, l.WriteTimeout = patience, patience })
+	return servicetest.Start(t, policy, append(options, short)...)
+}
+
+// emulated reports whether an emulator runs this program.
+func emulated(t *testing.T) bool {
+	return strings.HasPrefix(filepath.Base(servicetest.Command(t).Args[0]), "qemu-")
 }
 
 // target is a server in this process.
-func target(s *servicetest.Server) attack.Target {
+func target(t *testing.T, s *servicetest.Server) attack.Target {
 	return attack.Target{
-		Name: s.Name, PID: os.Getpid(), Timeout: patience, Attacker: attacker, Victim: victim,
+		Name: s.Name, PID: os.Getpid(), Timeout: patience, Emulated: emulated(t), Attacker: attacker, Victim: victim,
 		Read:       `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
 		Change:     [2]string{set("relay-up", 1), set("relay-up", 0)},
 		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
@@ -75,7 +86,7 @@ func set(line string, value int) string {
 // TestAttacks makes every attack on a server in this process.
 func TestAttacks(t *testing.T) {
 	s := start(t)
-	before := target(s)
+	before := target(t, s)
 	if got, err := s.MustDial(t, peer.Seqpacket).Call(before.Slow); err != nil {
 		t.Fatal(got, err)
 	}
@@ -85,5 +96,15 @@ func TestAttacks(t *testing.T) {
 }
 
 func TestIdentities(t *testing.T) {
-	attack.RunIdentities(t, target(start(t)))
+	attack.RunIdentities(t, target(t, start(t)))
+}
+
+// TestDescriptorsReach makes the attacks with descriptors where the kernel does not refuse them at their sender, as none before 6.16 does it.
+func TestDescriptorsReach(t *testing.T) {
+	s := start(t, func(c *service.Config) {
+		for _, socket := range c.Sockets {
+			_ = unix.SetsockoptInt(socket.FD, unix.SOL_SOCKET, unix.SO_PASSRIGHTS, 1) // or the kernel has no such thing
+		}
+	})
+	attack.Run(t, target(t, s), "descriptors", "a socket that is sent through itself")
 }

@@ -21,16 +21,17 @@ var connections = kinds[:2]
 
 // assault is one attack. It lasts as long as goOn says, and makes at least one round.
 type assault struct {
-	name  string
-	run   func(a *attacker) error
-	takes func(*Target) string // what of the target it takes, where that is not everything
+	name   string
+	run    func(a *attacker) error
+	unless func(*Target) string // says why it cannot be made; nil where it always can
 }
 
-func (a *assault) needs(t *Target) string {
-	if a.takes != nil && a.takes(t) == "" {
-		return "there is nothing here that this attack needs"
+// missing says why the attack cannot be made on a target, or "".
+func (a *assault) missing(t *Target) string {
+	if a.unless == nil {
+		return ""
 	}
-	return ""
+	return a.unless(t)
 }
 
 // attacks are all there are.

@@ -16,23 +16,30 @@ var exhausting = []assault{
 	{name: "connections that come and go", run: comeAndGo},
 	{name: "connections that go before they are accepted", run: goAtOnce},
 	{name: "a byte now and then", run: trickle},
-	{name: "messages that never end", run: neverEnd, takes: ifShort},
+	{name: "messages that never end", run: neverEnd, unless: patient},
 	{name: "no NUL in a gigabyte", run: endless},
 	{name: "calls whose replies nobody reads", run: unread},
 	{name: "long replies that nobody reads", run: unreadLong},
 	{name: "long replies that are read a byte at a time", run: sip},
 	{name: "watchers that never read", run: watchers},
 	{name: "more watches than one may have", run: watchMany},
-	{name: "claims that come and go", run: claims, takes: func(t *Target) string { return t.Claim }},
-	{name: "a slow bus kept busy", run: slowBus, takes: func(t *Target) string { return t.Slow }},
+	{name: "claims that come and go", run: claims, unless: func(t *Target) string { return without(t.Claim, "a device to claim") }},
+	{name: "a slow bus kept busy", run: slowBus, unless: func(t *Target) string { return without(t.Slow, "a slow bus") }},
 }
 
-// ifShort is for attacks that wait until the daemon loses patience.
-func ifShort(t *Target) string {
+// patient is for attacks that wait until the daemon loses patience.
+func patient(t *Target) string {
 	if t.Timeout > 2*time.Second {
-		return ""
+		return fmt.Sprintf("the daemon waits %v here, which the attack would last, too", t.Timeout)
 	}
-	return "short"
+	return ""
+}
+
+func without(call, what string) string {
+	if call == "" {
+		return "there is nothing here that would be " + what
+	}
+	return ""
 }
 
 // connectMany connects 5,000 times, or a tenth of that, and keeps as many as it can: all over the limit are told so and closed.

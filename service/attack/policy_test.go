@@ -146,8 +146,8 @@ func TestManyGroups(t *testing.T) {
 				for _, kind := range connections {
 					r := connectAs(t, s, kind, identity{1000, 1000, groups[:n]})
 					got := permitted(t, r, get)
-					if n > 1 && row.want && !got && servicetest.Command(t).Path != servicetest.Command(t).Args[0] {
-						t.Skipf("SO_PEERGROUPS: %v", syscall.ERANGE)
+					if n > 1 && emulated(t) {
+						t.Skipf("SO_PEERGROUPS with several groups: %v", syscall.ERANGE)
 					}
 					if got != row.want {
 						t.Errorf("%s with %d groups: gid %d is permitted %t, want %t", kind, n, row.gid, got, row.want)
@@ -261,7 +261,7 @@ func TestValueBoundaries(t *testing.T) {
 		where    string
 		may, not []string
 	}{
-		{"brightness = { max = 128 }", []string{brightness(0), brightness(127), brightness(128)}, []string{brightness(129), brightness(255), brightness(1 << 32), brightness(9223372036854775807)}},
+		{"brightness = { max = 128 }", []string{brightness(0), brightness(127), brightness(128)}, []string{brightness(129), brightness(255), brightness("4294967296"), brightness("9223372036854775807")}},
 		{"brightness = { min = 10 }", []string{brightness(10), brightness(11), brightness(255)}, []string{brightness(9), brightness(0)}},
 		{"brightness = { min = 10, max = 12 }", []string{brightness(10), brightness(11), brightness(12)}, []string{brightness(9), brightness(13)}},
 		{"brightness = { min = 10, max = 10 }", []string{brightness(10)}, []string{brightness(9), brightness(11)}},
@@ -304,7 +304,7 @@ func TestRightsTakenAway(t *testing.T) {
 	const reload, slow = `{"method":"io.halberd.Policy.Reload"}`, `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`
 	for _, call := range []string{set("relay-up", 1), `{"method":"io.halberd.Gpio.Toggle","parameters":{"line":"relay-up"}}`, slow} {
 		for _, kind := range connections {
-			for _, at := range []int{0, 1, 31, 32, 33, 63, 64, 99} {
+			for _, at := range []int{0, 31, 32, 99} {
 				t.Run(fmt.Sprintf("%s, %s, after %d", methodOf(call), kind, at), func(t *testing.T) {
 					s := servicetest.Start(t, admin+may)
 					s.SetPolicy(admin)

@@ -3,6 +3,7 @@ package attack
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Target struct {
 	Name     string // the abstract name of its three sockets
 	PID      int    // of its process
+	Emulated bool   // whether an emulator runs it, which is not the kernel in everything
 	Attacker servicetest.As
 	Victim   servicetest.As
 
@@ -51,8 +53,8 @@ func Soak(t testing.TB) {
 // long is from when on there is time for everything that an attack can do.
 const long = time.Second
 
-// Run makes every attack on a target, and says what the victim had to wait. It needs root, to start children of other uids.
-func Run(t *testing.T, target Target) {
+// Run makes every attack on a target, or those of certain names, and says what the victim had to wait. It needs root, to start children of other uids.
+func Run(t *testing.T, target Target, names ...string) {
 	servicetest.SkipUnlessRoot(t)
 	if target.Lasts == 0 {
 		target.Lasts = 150 * time.Millisecond
@@ -62,8 +64,11 @@ func Run(t *testing.T, target Target) {
 	table := &table{}
 	table.add("nobody attacks", v.report(t, "nobody attacks", target.Lasts), 0)
 	for _, a := range attacks {
+		if len(names) > 0 && !slices.Contains(names, a.name) {
+			continue
+		}
 		t.Run(a.name, func(t *testing.T) {
-			if missing := a.needs(&target); missing != "" {
+			if missing := a.missing(&target); missing != "" {
 				t.Skip(missing)
 			}
 			before := observe(t, target)
@@ -72,7 +77,7 @@ func Run(t *testing.T, target Target) {
 			table.add(a.name, w, before.compare(t, target))
 		})
 	}
-	t.Logf("%d attacks:\n%s", len(attacks), table)
+	t.Logf("waits and sizes:\n%s", table)
 }
 
 // table is what the victim had to wait and how large the daemon was in each attack.
