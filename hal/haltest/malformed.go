@@ -385,3 +385,6 @@ func (t *tries) envelope() {
 		t.refuses("parameters that are "+text, text, "parameters")
 	}
 }
+
+// Valid is parameters that a method takes, as a rule the least ones; id is that of a device.
+func Valid(m *hal.Method, id string) string { return object(validMembers(m, id)) }
