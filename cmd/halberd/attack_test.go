@@ -59,11 +59,13 @@ type prey struct {
 }
 
 // startPrey starts a daemon with a simulated board of its own.
-func startPrey(t *testing.T, limits string) *prey {
+func startPrey(t *testing.T, limits string) *prey { return startPreyOf(t, limits, daemon) }
+
+func startPreyOf(t *testing.T, limits string, program func(*testing.T, ...string) *exec.Cmd) *prey {
 	t.Helper()
 	servicetest.SkipUnlessRoot(t)
 	p := &prey{name: name(), dir: folder(t, map[string]string{"policy.d/10.toml": hunted, "halberd.toml": "[limits]\n" + limits})}
-	p.process = start(t, measured(t, append([]string{"-sim", "-config", p.dir}, everywhere(p.name)...)...))
+	p.process = start(t, program(t, append([]string{"-sim", "-config", p.dir}, everywhere(p.name)...)...))
 	p.stdout.await(t, serving)
 	p.target = attack.Target{
 		Name: p.name, PID: p.Process.Pid, Attacker: attacker, Victim: victim, Timeout: 10 * time.Second,
@@ -75,17 +77,13 @@ func startPrey(t *testing.T, limits string) *prey {
 		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-pump","relay-down"]}}`,
 			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
 	}
-	if !emulated(t) {
-		p.target.MaxRSS = maxRSS
-	}
 	return p
 }
 
-// measured is the daemon as it is installed, so that its memory is what it would be: the test binary may have the race detector in it, which takes many times as much. An emulator has memory of
-// its own, so there it is the test binary all the same.
+// measured is the daemon as it is installed, so that its memory is what it would be: the test binary may have the race detector in it, which takes many times as much.
 func measured(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if emulated(t) || !raced() {
+	if !raced() {
 		return daemon(t, args...)
 	}
 	path := filepath.Join(t.TempDir(), "halberd")
@@ -121,8 +119,8 @@ const shortPatience = "message-timeout-msec = 300\nwrite-timeout-msec = 300\n"
 // TestAttacks makes every attack on the daemon, which takes no more memory than it may.
 func TestAttacks(t *testing.T) {
 	skipEmulated(t)
-	p := startPrey(t, shortPatience)
-	p.target.Timeout = 300 * time.Millisecond
+	p := startPreyOf(t, shortPatience, measured)
+	p.target.Timeout, p.target.MaxRSS = 300*time.Millisecond, maxRSS
 	attack.Run(t, p.target)
 	p.terminate(t)
 }
@@ -131,8 +129,8 @@ func TestAttacks(t *testing.T) {
 func TestSoakAttacks(t *testing.T) {
 	attack.Soak(t)
 	skipEmulated(t)
-	p := startPrey(t, "")
-	p.target.Lasts = 10 * time.Second
+	p := startPreyOf(t, "", measured)
+	p.target.Lasts, p.target.MaxRSS = 10*time.Second, maxRSS
 	attack.Run(t, p.target)
 	p.terminate(t)
 }

@@ -136,10 +136,7 @@ func TestEachKernelCallFailsAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := descriptors(t)
-	step, started, tried := 7, 0, 0
-	if testing.Short() {
-		step = 31
-	}
+	step, started, tried := 31, 0, 0
 	if os.Getenv("HALBERD_SOAK") != "" {
 		step = 1
 	}
@@ -188,8 +185,9 @@ func TestFullDisk(t *testing.T) {
 	is(t, r, get)
 }
 
-// TestHungBus: calls that fill the queue of a bus which hangs end in their own time, and the others' go on at once; a victim of another uid notices nothing.
-func TestHungBus(t *testing.T) {
+// TestSoakHungBus: calls that fill the queue of a bus which hangs end in their own time, and the others' go on at once; a victim of another uid notices nothing.
+func TestSoakHungBus(t *testing.T) {
+	attack.Soak(t)
 	s := start(t)
 	target := target(t, s)
 	s.Sim.Hang("i2c-0")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,7 +137,7 @@ func TestManyGroups(t *testing.T) {
 	for i := range groups {
 		groups[i] = 100_000 + 2*uint32(i)
 	}
-	for _, n := range []int{1, 31, 32, 33, 1000, most} {
+	for _, n := range []int{1, 32, 33, most} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			for _, row := range []struct {
 				gid  uint32
@@ -199,7 +200,7 @@ func TestDeviceBoundaries(t *testing.T) {
 	}
 }
 
-// TestMethodBoundaries: a grant of one method, one interface or one verb covers the methods of it, of all that there are, and no other.
+// TestMethodBoundaries: a grant of one method, one interface or one verb covers the methods of it, of all that there are, and no other. Where it is one method, those of its interface are tried.
 func TestMethodBoundaries(t *testing.T) {
 	methods := record(t, "").catalog.Methods()
 	grants := map[string]func(m *hal.Method) bool{"methods = [\"io.halberd.*\"]": func(*hal.Method) bool { return true }}
@@ -224,8 +225,9 @@ func TestMethodBoundaries(t *testing.T) {
 			if got, err := r.Call(call(reload, "{}")); err != nil || !strings.HasPrefix(got, `{"parameters":`) {
 				t.Fatal(got, err)
 			}
+			one := slices.IndexFunc(methods, func(m *hal.Method) bool { return keys == fmt.Sprintf("methods = [%q]", m.FullName()) })
 			for _, m := range methods {
-				if m.Class == "" || isOpen(m) || m.FullName() == reload {
+				if m.Class == "" || isOpen(m) || m.FullName() == reload || one >= 0 && m.Interface != methods[one].Interface {
 					continue
 				}
 				// With a parameter that no method has, so that one which is permitted is not carried out.
