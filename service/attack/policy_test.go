@@ -118,7 +118,7 @@ func TestIdentityBoundaries(t *testing.T) {
 			s := servicetest.Start(t, grant(row.keys+"\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"relay-up\"]"))
 			for i, all := range [][]identity{row.may, row.not} {
 				for _, who := range all {
-					if got, want := permitted(t, connectAs(t, s, connections[int(who.uid)%2], who), get), i == 0; got != want {
+					if got, want := permitted(t, connectAs(t, s, connections[who.uid%2], who), get), i == 0; got != want {
 						t.Errorf("uid %d, gid %d: permitted %t, want %t", who.uid, who.gid, got, want)
 					}
 				}
