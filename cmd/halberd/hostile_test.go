@@ -252,14 +252,15 @@ var badFiles = []struct {
 	{"everybody may write", withMode(0o646)},
 	{"a grant without an end", withText("[[grant]]\nid = \"half\n")},
 	{"NUL bytes", withText(grantVictim + "\x00")},
-	{"nothing but NUL bytes", withText(strings.Repeat("\x00", 4096))},
+	{"nothing but NUL bytes", withMany("", "\x00", 4096, "")},
 	{"bad UTF-8", withText("# \xff\xfe\n")},
 	{"UTF-16", withText("\xff\xfe[\x00[\x00")},
 	{"carriage returns", withText("[[grant]]\rid = 1")},
-	{"a huge line", withText("# " + strings.Repeat("x", 20<<20))},
-	{"a huge number of grants", withText(strings.Repeat("[[grant]]\n", 200_000))},
-	{"deep arrays", withText("a = " + strings.Repeat("[", 100_000))},
-	{"deep tables", withText("[" + strings.Repeat("a.", 100_000) + "a]\n")},
+	{"a huge line", withMany("# ", "x", 20<<20, "")},
+	{"a huge number of grants", withMany("", "[[grant]]\n", 200_000, "")},
+	{"many grants", withMany("", "[[grant]]\n", 50_000, "")},
+	{"deep arrays", withMany("a = ", "[", 100_000, "")},
+	{"deep tables", withMany("[", "a.", 100_000, "a]\n")},
 	{"the same id", withText(grantVictim)},
 	{"another file's table", withText("[limits]\nconnections = 2\n")},
 	{"everything for everybody, in other letters", withText("[[Grant]]\nid = \"x\"\nusers = [\"0-4294967294\"]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n")},
@@ -271,6 +272,11 @@ func withMode(mode os.FileMode) func(string) error {
 
 func withText(text string) func(string) error {
 	return func(path string) error { return os.WriteFile(path, []byte(text), 0o644) }
+}
+
+// withMany makes its text when it is wanted: this program is the daemon, too, whose memory is looked at.
+func withMany(before, text string, n int, after string) func(string) error {
+	return func(path string) error { return withText(before + strings.Repeat(text, n) + after)(path) }
 }
 
 const reload = `{"method":"io.halberd.Policy.Reload"}`
