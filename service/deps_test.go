@@ -65,9 +65,10 @@ var rules = []rule{
 
 	{"*", "hal/haltest", "hal/sim/simtest", "it links package testing", "hal/led hal/haltest"},
 	{"*", "hal/sim/simtest", "", "it links package testing", "hal/board hal/sim/simtest"},
-	{"*", "service/servicetest", "", "it links package testing", "cmd/halctl service/servicetest"},
+	{"*", "service/servicetest", "service/attack", "it links package testing", "cmd/halctl service/servicetest"},
+	{"*", "service/attack", "", "it links package testing", "cmd/halctl service/attack"},
 	{"*", "service/config/configtest", "", "it is for tests", "service/policy service/config/configtest"},
-	{"*", "testing", "hal/haltest hal/sim/simtest service/servicetest service/config/configtest", "it is for tests", "hal/sim testing"},
+	{"*", "testing", "hal/haltest hal/sim/simtest service/servicetest service/attack service/config/configtest", "it is for tests", "hal/sim testing"},
 
 	{"*", "C", "", "the programs are static and built without a C compiler", "hal/kernel C"},
 	{"*", "plugin", "", "no registration by side effect, and nothing that needs a dynamic linker", "hal/board plugin"},
@@ -276,6 +277,7 @@ func orderly() imports {
 		"service/sandbox":           {"golang.org/x/sys/unix"},
 		"service/client":            {"encoding/json"},
 		"service/servicetest":       {"service", "hal/board", "hal/sim", "testing"},
+		"service/attack":            {"service/servicetest", "service/peer", "testing"},
 		"service/config/configtest": {"hal", "testing"},
 		"init/notify":               {"github.com/coreos/go-systemd/v22/daemon"},
 		"init/journal":              {"github.com/coreos/go-systemd/v22/journal"},

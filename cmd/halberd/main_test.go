@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/halberd-io/halberd/service/attack"
 	"github.com/halberd-io/halberd/service/client"
 	"github.com/halberd-io/halberd/service/listen"
 	"github.com/halberd-io/halberd/service/peer"
@@ -32,6 +33,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	attack.Child()
 	role := os.Getenv(roleVariable)
 	os.Unsetenv(roleVariable)
 	switch role {

@@ -174,7 +174,8 @@ func wrongs(d hal.Field) []wrong {
 }
 
 func wrongInts(d hal.Field) []wrong {
-	all := []wrong{{"2^63", "9223372036854775808", ""}, {"-2^63-1", "-9223372036854775809", ""}}
+	all := []wrong{{"2^63", "9223372036854775808", ""}, {"-2^63-1", "-9223372036854775809", ""}, {"2^64", "18446744073709551616", ""}, {"400 digits", strings.Repeat("9", 400), ""},
+		{"1e3", "1e3", ""}, {"-0.0", "-0.0", ""}, {"beyond all numbers", "1e999", ""}, {"next to nothing", "1e-999", ""}}
 	if d.Min > math.MinInt64 {
 		all = append(all, wrong{"min-1", below(d.Min), ""})
 	}
@@ -249,24 +250,27 @@ func malformed(f *findings) {
 			id = b.class.Devices.At(0).ID()
 		}
 		for _, m := range b.class.Methods {
-			t := &tries{findings: f, bench: b, method: m}
-			members := validMembers(m, id)
-			t.level(m.In, members, "", object)
-			t.devices(members, id)
-			t.envelope()
+			d := &decoding{f, b, m}
+			(&tries{m, d.refuses, d.takes}).all(id)
 		}
 	})
 }
 
-// tries makes malformed calls of one method.
-type tries struct {
+// Malformed calls refuse with parameters that a method has to refuse, of every kind that its declaration suggests, with what is wrong with them and the path that InvalidParameter has to name; id is
+// that of a device. It is for those who send them to a whole service.
+func Malformed(m *hal.Method, id string, refuse func(what, parameters, path string)) {
+	(&tries{m, refuse, func(string, string) {}}).all(id)
+}
+
+// decoding decodes what is tried.
+type decoding struct {
 	*findings
 	*bench
 	method *hal.Method
 }
 
 // decode decodes parameters and watches the kernel meanwhile.
-func (t *tries) decode(what, parameters string) error {
+func (t *decoding) decode(what, parameters string) error {
 	t.recorder.Reset()
 	var call *hal.Call
 	err := try(func() (err error) {
@@ -282,7 +286,7 @@ func (t *tries) decode(what, parameters string) error {
 	return err
 }
 
-func (t *tries) refuses(what, parameters, path string) {
+func (t *decoding) refuses(what, parameters, path string) {
 	err := t.decode(what, parameters)
 	var invalid *hal.InvalidParameter
 	switch {
@@ -295,10 +299,25 @@ func (t *tries) refuses(what, parameters, path string) {
 	}
 }
 
-func (t *tries) takes(what, parameters string) {
+func (t *decoding) takes(what, parameters string) {
 	if err := t.decode(what, parameters); err != nil {
 		t.add("%s, %s: it is refused: %v: %.200s", t.method.Name, what, err, parameters)
 	}
+}
+
+// tries makes up malformed parameters of one method.
+type tries struct {
+	method  *hal.Method
+	refuses func(what, parameters, path string)
+	takes   func(what, parameters string)
+}
+
+// all makes up those of every kind.
+func (t *tries) all(id string) {
+	members := validMembers(t.method, id)
+	t.level(t.method.In, members, "", object)
+	t.devices(members, id)
+	t.envelope()
 }
 
 // level tries the fields of one message, which whole makes into the parameters of the call, and the messages inside.
@@ -366,3 +385,6 @@ func (t *tries) envelope() {
 		t.refuses("parameters that are "+text, text, "parameters")
 	}
 }
+
+// Valid is parameters that a method takes, as a rule the least ones; id is that of a device.
+func Valid(m *hal.Method, id string) string { return object(validMembers(m, id)) }

@@ -172,7 +172,7 @@ func TestGoroutineLeftIsFound(t *testing.T) {
 func TestMalformedFindsPanics(t *testing.T) {
 	f := &findings{open: harness(flaws{panics: true}), seen: map[string]bool{}}
 	f.with(func(b *bench) {
-		try := &tries{findings: f, bench: b, method: b.method("Set")}
+		try := &decoding{findings: f, bench: b, method: b.method("Set")}
 		try.refuses("a panic", `{"lamp":"hall","level":200}`, "level")
 	})
 	if got := strings.Join(f.problems, "\n"); !strings.Contains(got, "Set, a panic: panic: 200") {

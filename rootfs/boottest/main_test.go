@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/halberd-io/halberd/service/attack"
 )
 
 // seen is where the tests of the second half find what the first half saw.
@@ -18,6 +20,7 @@ const seen = "/run/boot-test.seen"
 // TestMain runs the tests in a system that has finished to start. With halberd.service enabled they have two halves, with a shutdown of all
 // services between: the first looks what the boot did and drives an output, and systemd's soft reboot ends it.
 func TestMain(m *testing.M) {
+	attack.Child()
 	if len(os.Args) == 3 && os.Args[1] == firstCall {
 		if err := makeFirstCall(os.Args[2]); err != nil {
 			fmt.Println(err)

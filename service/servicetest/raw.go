@@ -42,6 +42,11 @@ func Dial(kind peer.Transport, name string) (*Raw, error) {
 	return r, nil
 }
 
+// Adopt takes over a bare socket that somebody else made, to be closed by Close.
+func Adopt(fd int, kind peer.Transport, name string) *Raw {
+	return &Raw{FD: fd, kind: kind, to: &unix.SockaddrUnix{Name: name}}
+}
+
 // MustDial is Dial for a server in a test, and closes at the test's end.
 func (s *Server) MustDial(t testing.TB, kind peer.Transport) *Raw {
 	t.Helper()

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/halberd-io/halberd/service/attack"
+	"github.com/halberd-io/halberd/service/servicetest"
+)
+
+// Who is who when the daemon is attacked.
+var (
+	attacker = servicetest.As{UID: 4711, GID: 4711}
+	victim   = servicetest.As{UID: 4712, GID: 4712}
+)
+
+// hunted is the policy of a daemon that is attacked: attacker and victim have a line each, and root everything.
+var hunted = servicetest.GrantAll(0) + fmt.Sprintf(`
+[[grant]]
+id      = "attacker"
+users   = [%d]
+methods = ["io.halberd.Gpio.*", "io.halberd.Sensor.Get", "io.halberd.Board.Claim"]
+devices = ["Gpio/relay-up", "Sensor/board"]
+`, attacker.UID) + grantVictim
+
+var grantVictim = fmt.Sprintf(`
+[[grant]]
+id      = "victim"
+users   = [%d]
+methods = ["io.halberd.Gpio.Get"]
+devices = ["relay-down"]
+`, victim.UID)
+
+const (
+	victimCall  = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-down"}}`
+	victimReply = `{"parameters":{"value":0}}`
+	getUp       = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`
+)
+
+func setLine(line string, value int) string {
+	return fmt.Sprintf(`{"method":"io.halberd.Gpio.Set","parameters":{"line":%q,"value":%d}}`, line, value)
+}
+
+// maxRSS is how much memory the daemon may have whatever is done to it.
+const maxRSS = 64 << 20
+
+// prey is a daemon as it is attacked.
+type prey struct {
+	*process
+	name, dir string
+	target    attack.Target
+}
+
+// startPrey starts a daemon with a simulated board of its own.
+func startPrey(t *testing.T, limits string) *prey { return startPreyOf(t, limits, daemon) }
+
+func startPreyOf(t *testing.T, limits string, program func(*testing.T, ...string) *exec.Cmd) *prey {
+	t.Helper()
+	servicetest.SkipUnlessRoot(t)
+	p := &prey{name: name(), dir: folder(t, map[string]string{"policy.d/10.toml": hunted, "halberd.toml": "[limits]\n" + limits})}
+	p.process = start(t, program(t, append([]string{"-sim", "-config", p.dir}, everywhere(p.name)...)...))
+	p.stdout.await(t, serving)
+	p.target = attack.Target{
+		Name: p.name, PID: p.Process.Pid, Attacker: attacker, Victim: victim, Timeout: 10 * time.Second,
+		Read: getUp, Change: [2]string{setLine("relay-up", 1), setLine("relay-up", 0)}, Denied: setLine("relay-pump", 1),
+		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
+		Slow:       `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`,
+		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-up"]}}`,
+		VictimCall: victimCall, VictimReply: victimReply,
+		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-pump","relay-down"]}}`,
+			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
+	}
+	return p
+}
+
+// measured is the daemon as it is installed, so that its memory is what it would be: the test binary may have the race detector in it, which takes many times as much.
+func measured(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if !raced() {
+		return daemon(t, args...)
+	}
+	path := filepath.Join(t.TempDir(), "halberd")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return exec.Command(path, args...)
+}
+
+// raced reports whether this program has the race detector in it.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+}
+
+// emulated reports whether an emulator runs this program.
+func emulated(t *testing.T) bool {
+	return strings.HasPrefix(filepath.Base(servicetest.Command(t).Args[0]), "qemu-")
+}
+
+// skipEmulated skips what is made on a server in service/attack's own process as well, and says nothing more under an emulator.
+func skipEmulated(t *testing.T) {
+	t.Helper()
+	if emulated(t) {
+		t.Skip("the memory of an emulator says nothing of the daemon's")
+	}
+}
+
+const shortPatience = "message-timeout-msec = 300\nwrite-timeout-msec = 300\n"
+
+// TestAttacks makes every attack on the daemon, which takes no more memory than it may.
+func TestAttacks(t *testing.T) {
+	skipEmulated(t)
+	p := startPreyOf(t, shortPatience, measured)
+	p.target.Timeout, p.target.MaxRSS = 300*time.Millisecond, maxRSS
+	attack.Run(t, p.target)
+	p.terminate(t)
+}
+
+// TestSoakAttacks makes them for ten seconds each, with the limits that the daemon has by itself.
+func TestSoakAttacks(t *testing.T) {
+	attack.Soak(t)
+	skipEmulated(t)
+	p := startPreyOf(t, "", measured)
+	p.target.Lasts, p.target.MaxRSS = 10*time.Second, maxRSS
+	attack.Run(t, p.target)
+	p.terminate(t)
+}
