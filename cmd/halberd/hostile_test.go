@@ -337,7 +337,7 @@ func TestNowhereToLog(t *testing.T) {
 	servicetest.SkipUnlessRoot(t)
 	at, dir := name(), folder(t, map[string]string{"policy.d/10.toml": hunted})
 	cmd := daemon(t, append([]string{"-sim", "-config", dir}, everywhere(at)...)...)
-	cmd.Stderr = opened(t, "/dev/full")
+	cmd.Stderr = openFile(t, "/dev/full")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func TestNowhereToLog(t *testing.T) {
 	}
 }
 
-func opened(t *testing.T, path string) *os.File {
+func openFile(t *testing.T, path string) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
