@@ -24,7 +24,7 @@ Syscall Syscall6 TimerfdCreate TimerfdSettime Umask UnixRights Unlink Unlinkat W
 `)
 
 // apart are folders whose packages are not linked into the daemon, or not run in its sandbox.
-var apart = []string{"hal/haltest", "hal/sim/simtest", "service/servicetest", "service/client", "service/config/configtest", "service/sandbox"}
+var apart = []string{"hal/haltest", "hal/sim/simtest", "service/servicetest", "service/attack", "service/client", "service/config/configtest", "service/sandbox"}
 
 // TestSources: no system call comes into the daemon without anybody thinking of its sandbox. What packages of others call is found as calls.go says.
 func TestSources(t *testing.T) {
