@@ -16,7 +16,7 @@ func (c *conn) MayPass() error {
 		if other.received() {
 			other.passed = 0
 			delete(c.server.passing, other)
-		} else if other.cred.UID == c.cred.UID {
+		} else if other.account == c.account {
 			passed += other.passed
 		}
 	}
@@ -62,6 +62,5 @@ func (c *conn) sendAttached(reply []byte) {
 			return
 		}
 	}
-	c.out.Push(reply, files)
-	c.awaitReader()
+	c.queue(reply, files)
 }
