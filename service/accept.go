@@ -80,7 +80,7 @@ func (a *acceptor) pause() {
 // admit begins to serve a connection, or to refuse it where there are too many.
 func (s *Server) admit(fd int, t peer.Transport) {
 	c := s.newConn(fd, t)
-	c.refused = s.tooMany(c.account)
+	c.refused = s.tooMany(c)
 	if c.refused != nil && (s.refused >= maxRefused || c.account.refused >= maxRefusedPerUID) {
 		unix.Close(fd)
 		s.tidy(c.account)

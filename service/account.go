@@ -2,9 +2,10 @@ package service
 
 import "github.com/halberd-io/halberd/hal"
 
-// account is what one uid has of the daemon, on all its connections together.
+// account is what one uid has of the daemon, on all its connections together. The uids of a range of /etc/subuid have one account: whoever has the range can
+// take each of them in a namespace.
 type account struct {
-	uid         uint32
+	uid         uint32 // of a range the first
 	connections int
 	refused     int // connections that wait for their refusal
 	watched     int // devices in watches
@@ -16,6 +17,7 @@ type account struct {
 
 // account gives the account of a uid. What is not used is forgotten again by tidy.
 func (s *Server) account(uid uint32) *account {
+	uid = s.files.SubUIDs.Owner(uid)
 	a := s.accounts[uid]
 	if a == nil {
 		a = &account{uid: uid}
@@ -31,13 +33,15 @@ func (s *Server) tidy(a *account) {
 	}
 }
 
-// tooMany gives the refusal for one connection more of an account, or nil. A part is kept for root, so that somebody can look what goes on.
-func (s *Server) tooMany(a *account) hal.Refusal {
-	free, root := s.limits.connections-s.served, a.uid == 0
+// tooMany gives the refusal for one connection more, or nil. A part is kept for root, so that somebody can look what goes on, and half for those that the policy
+// knows: who comes with ever new uids, which no grant names, fills the other half alone.
+func (s *Server) tooMany(c *conn) hal.Refusal {
+	a := c.account
+	free, root := s.limits.connections-s.served, c.cred.UID == 0
 	if !root {
 		free -= s.limits.rootConnections
 	}
-	if free <= 0 {
+	if free <= 0 || !root && free <= s.limits.connections/2 && len(c.rights().Grants()) == 0 {
 		return &hal.LimitExceeded{Limit: "connections", Maximum: int64(s.limits.connections)}
 	}
 	most := max(s.limits.perUID, s.limits.rootConnections)
