@@ -67,7 +67,7 @@ func TestManyUIDs(t *testing.T) {
 			s := servicetest.Start(t, row.policy, row.options...)
 			got := 0
 			for i := range 3 * connections {
-				if served(t, dialAs(t, s, 100_000+i, connectionKind(i))) {
+				if served(t, s.DialAs(t, 100_000+i, connectionKind(i))) {
 					got++
 				}
 			}
@@ -75,7 +75,7 @@ func TestManyUIDs(t *testing.T) {
 				t.Errorf("%d connections of %d uids are served, want no more than %d", got, 3*connections, row.most)
 			}
 			for i := range 3 {
-				if !served(t, dialAs(t, s, 1000, connectionKind(i))) {
+				if !served(t, s.DialAs(t, 1000, connectionKind(i))) {
 					t.Errorf("connection %d of a uid with a grant is refused", i)
 				}
 			}
@@ -101,9 +101,9 @@ func TestConnectsOfOthers(t *testing.T) {
 			c.whileHeld(t, s, func() {
 				busy.flood(t)
 				for range 120 { // the kernel's least backlog, nearly
-					dialAs(t, s, 2000, kind)
+					s.DialAs(t, 2000, kind)
 				}
-				single = dialAs(t, s, 1000, kind)
+				single = s.DialAs(t, 1000, kind)
 				if err := single.Write(countCall); err != nil {
 					t.Fatal(err)
 				}

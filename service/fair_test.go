@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,36 +50,6 @@ const countCall = `{"method":"io.halberd.Clerk.Count"}`
 // anybody may call the clerk, whatever the uid.
 const anybody = "[[grant]]\nid = \"all\"\nusers = [0, \"1-60000\", \"70000-4000000000\"]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n"
 
-// dialAs connects as another uid: the kernel asks for the effective uid of the thread that connects.
-func dialAs(t *testing.T, s *servicetest.Server, uid int, kind peer.Transport) (r *servicetest.Raw) {
-	t.Helper()
-	as(t, uid, func() { r = s.MustDial(t, kind) })
-	return r
-}
-
-// as does something as another uid: the kernel asks for the effective uid of the thread that connects, and for the real uid of the one that sends a datagram.
-func as(t *testing.T, uid int, do func()) {
-	t.Helper()
-	servicetest.SkipUnlessRoot(t)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	become(t, uid)
-	defer become(t, 0)
-	do()
-}
-
-// become changes the real and the effective uid of this thread alone. The saved one stays root's.
-func become(t *testing.T, uid int) {
-	t.Helper()
-	number := uintptr(unix.SYS_SETRESUID)
-	if runtime.GOARCH == "arm" || runtime.GOARCH == "386" {
-		number = 208 // setresuid32: the older one takes 16 bits
-	}
-	if _, _, errno := unix.RawSyscall(number, uintptr(uid), uintptr(uid), ^uintptr(0)); errno != 0 {
-		t.Fatal(errno)
-	}
-}
-
 // whileHeld has a server's loop held up while prepare is done, so that everything that it sends is there at once.
 func (c *clerk) whileHeld(t *testing.T, s *servicetest.Server, prepare func()) {
 	t.Helper()
@@ -113,7 +82,7 @@ type crowd struct {
 
 func (c *crowd) dial(t *testing.T, s *servicetest.Server) {
 	for range c.connections {
-		r := dialAs(t, s, c.uid, c.kind)
+		r := s.DialAs(t, c.uid, c.kind)
 		if err := r.Write(countCall); err != nil {
 			t.Fatal(err)
 		}
@@ -177,9 +146,9 @@ func TestOneCallAmongMany(t *testing.T) {
 					crowds = append(crowds, &crowd{uid: 2000 + i, connections: row.connections, kind: row.kind, calls: 100})
 					crowds[i].dial(t, s)
 				}
-				single := dialAs(t, s, 1000, kind)
+				single := s.DialAs(t, 1000, kind)
 				call := func() {
-					as(t, 1000, func() {
+					servicetest.AsUID(t, 1000, func() {
 						if err := single.Write(countCall); err != nil {
 							t.Fatal(err)
 						}
@@ -213,14 +182,14 @@ func TestDatagramAmongMany(t *testing.T) {
 	before := int64(0)
 	c.whileHeld(t, s, func() {
 		busy.flood(t)
-		as(t, 2001, func() {
+		servicetest.AsUID(t, 2001, func() {
 			for range 9 { // the kernel's queue has 11 places
 				if err := flooder.Write(countCall); err != nil {
 					t.Fatal(err)
 				}
 			}
 		})
-		as(t, 1000, func() {
+		servicetest.AsUID(t, 1000, func() {
 			if err := single.Write(countCall); err != nil {
 				t.Fatal(err)
 			}
@@ -264,7 +233,7 @@ func TestDatagramFlood(t *testing.T) {
 	single := s.MustDial(t, peer.Datagram)
 	for range 100 {
 		busy.flood(t)
-		as(t, 1000, func() {
+		servicetest.AsUID(t, 1000, func() {
 			if err := single.Write(countCall); err != nil {
 				t.Fatal(err)
 			}

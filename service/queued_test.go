@@ -75,7 +75,7 @@ func TestQueuedBytes(t *testing.T) {
 				var lazy []*servicetest.Raw
 				for i := range uids {
 					for range 20 {
-						r := dialAs(t, s, 2000+i, kind)
+						r := s.DialAs(t, 2000+i, kind)
 						ask(t, r, msg)
 						lazy = append(lazy, r)
 					}
@@ -95,7 +95,7 @@ func TestQueuedBytes(t *testing.T) {
 					return most >= min(uids*total/4, total)*2/3
 				})
 				for _, uid := range []int{1000, 2000} {
-					if got, err := dialAs(t, s, uid, kind).Call(longCall); err != nil || !strings.HasPrefix(got, `{"parameters":{"description":`) {
+					if got, err := s.DialAs(t, uid, kind).Call(longCall); err != nil || !strings.HasPrefix(got, `{"parameters":{"description":`) {
 						t.Errorf("uid %d reads: got %.60s, %v", uid, got, err)
 					}
 				}
@@ -116,7 +116,7 @@ func TestBegunMessages(t *testing.T) {
 	}))
 	root := s.MustDial(t, peer.Seqpacket)
 	begin := func(uid int) *servicetest.Raw {
-		r := dialAs(t, s, uid, peer.Stream)
+		r := s.DialAs(t, uid, peer.Stream)
 		if err := r.Send([]byte(`{"method":"` + strings.Repeat("x", length))); err != nil {
 			t.Fatal(err)
 		}

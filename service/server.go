@@ -165,6 +165,9 @@ func (s *Server) open() error {
 	if err := s.load(); err != nil {
 		return err
 	}
+	if err := s.fitDescriptors(); err != nil {
+		return err
+	}
 	spare, err := listen.NewReserve()
 	s.spare = spare
 	return err
