@@ -293,3 +293,40 @@ func TestShares(t *testing.T) {
 		})
 	}
 }
+
+// TestBusAmongMany: a uid that has as many calls waiting for a bus as it may leaves room for another one's.
+func TestBusAmongMany(t *testing.T) {
+	d := &slow{id: "hanging", bus: "i2c-1", release: make(chan error)}
+	s := servicetest.Start(t, anybody, servicetest.WithDrivers(slowDriver(d)))
+	const wait = `{"method":"io.halberd.Slow.Wait","parameters":{"device":"hanging"}}`
+	var many []*servicetest.Raw
+	for i := range 64 {
+		r := s.DialAs(t, 2000, connectionKind(i))
+		if err := r.Write(wait); err != nil {
+			t.Fatal(err)
+		}
+		many = append(many, r)
+	}
+	const busy = `{"error":"io.halberd.Busy","parameters":{"class":"Slow","device":"hanging"}}`
+	if got, err := many[63].Read(); got != busy || err != nil {
+		t.Fatalf("the last of many: got %s, %v, want %s", got, err, busy)
+	}
+	single := s.DialAs(t, 1000, peer.Seqpacket)
+	if err := single.Write(wait); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case d.release <- nil:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	if got, err := single.Read(); got != `{"parameters":{}}` || err != nil {
+		t.Errorf("another uid: got %s, %v", got, err)
+	}
+}
