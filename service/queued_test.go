@@ -60,7 +60,7 @@ func ask(t *testing.T, r *servicetest.Raw, msg string) {
 // TestQueuedBytes: however many connections of however many uids do not read their replies, what waits for them is bounded, for each uid and in all; who reads
 // is answered, and nothing is left behind.
 func TestQueuedBytes(t *testing.T) {
-	const perConnection, perUID, total = 64 << 10, 200 << 10, 500 << 10
+	const perConnection, perUID, total, each = 64 << 10, 200 << 10, 500 << 10, 20
 	for _, kind := range connections {
 		for _, uids := range []int{1, 6} {
 			t.Run(kind.String(), func(t *testing.T) {
@@ -68,13 +68,14 @@ func TestQueuedBytes(t *testing.T) {
 					l.QueuedBytes, l.QueuedBytesPerUID, l.QueuedBytesTotal = perConnection, perUID, total
 				}))
 				root := s.MustDial(t, peer.Seqpacket)
-				msg := longCall
+				msg, calls := longCall, 0
 				if kind == peer.Stream {
 					msg += "\x00"
+					calls = 4 << 10 // of each connection, which wait for their turn
 				}
 				var lazy []*servicetest.Raw
 				for i := range uids {
-					for range 20 {
+					for range each {
 						r := s.DialAs(t, 2000+i, kind)
 						ask(t, r, msg)
 						lazy = append(lazy, r)
@@ -84,12 +85,12 @@ func TestQueuedBytes(t *testing.T) {
 				eventuallyIs(t, "the bound is reached", func() bool {
 					u := usageOf(t, root)
 					for i := range uids {
-						if got := u.of(2000 + i); got > perUID+64<<10 {
-							t.Fatalf("%d bytes of a uid wait, want no more than %d and a reply", got, perUID)
+						if got := u.of(2000 + i); got > perUID+64<<10+each*calls {
+							t.Fatalf("%d bytes of a uid wait, want no more than %d and a reply, and calls", got, perUID)
 						}
 					}
-					if got := u.Parameters.QueuedBytes; got > total {
-						t.Fatalf("%d bytes wait, want no more than %d", got, total)
+					if got := u.Parameters.QueuedBytes; got > total+uids*each*calls {
+						t.Fatalf("%d bytes wait, want no more than %d, and calls", got, total)
 					}
 					most = max(most, u.Parameters.QueuedBytes)
 					return most >= min(uids*total/4, total)*2/3

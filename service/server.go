@@ -321,8 +321,8 @@ func (s *Server) keepAlive() {
 	ping()
 }
 
-// maxLast is how often a connection is read from before the daemon ends: a message of the full length comes in nine parts.
-const maxLast = 9
+// maxLast is how often a connection is read from before the daemon ends: a message of the full length comes in 17 parts.
+const maxLast = 17
 
 // finish stops the loop, once the calls that have come over accepted connections are carried out: those connections end with this process, so nobody else
 // can answer them. What is not accepted yet waits in the socket's backlog, for the next process where the service manager keeps the socket.

@@ -48,12 +48,12 @@ const pathOffset = unsafe.Offsetof(sockaddr{}.path)
 const maxControl = 32
 
 // maxChunk is how much of a stream is taken in at a time, in bytes. What has to wait waits in the kernel, at its sender's expense.
-const maxChunk = 8 << 10
+const maxChunk = 4 << 10
 
 // NewReceiver makes a receiver for packets, of about 64 KiB.
 func NewReceiver() *Receiver { return newReceiver(MaxRequest + 1) }
 
-// NewStreamReceiver makes a receiver for streams, which takes 8 KiB at a time.
+// NewStreamReceiver makes a receiver for streams, which takes 4 KiB at a time.
 func NewStreamReceiver() *Receiver { return newReceiver(maxChunk) }
 
 func newReceiver(length int) *Receiver {
