@@ -17,11 +17,7 @@ func (s *Server) fitDescriptors() error {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("cannot read the limit of descriptors: %w", err)
 	}
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return nil // without /proc the limits stay as they are, and a full table of descriptors is met when it comes
-	}
-	used := len(open) + maxRefused + spareDescriptors
+	used := openDescriptors() + maxRefused + spareDescriptors
 	room := int(min(limit.Cur, 1<<30)) - used
 	if room >= s.limits.connections {
 		return nil
@@ -34,4 +30,15 @@ func (s *Server) fitDescriptors() error {
 	s.limits.connections = room
 	s.limits.rootConnections = min(s.limits.rootConnections, room/2)
 	return nil
+}
+
+// openDescriptors counts those of this process. Without /proc there are none to be seen, and a full table is met when it comes.
+func openDescriptors() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	return len(names)
 }

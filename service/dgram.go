@@ -64,24 +64,24 @@ func (d *datagrams) receive(now bool) bool {
 		}
 		return false
 	}
-	switch why := d.objection(p); {
+	switch why := d.objection(&p); {
 	case why != "":
-		d.drop(p, why)
+		d.drop(&p, why)
 	case now:
-		d.run(p)
+		d.run(&p)
 	default:
-		d.keep(p)
+		d.keep(&p)
 	}
 	return true
 }
 
-func (d *datagrams) drop(p frame.Packet, why string) {
+func (d *datagrams) drop(p *frame.Packet, why string) {
 	d.server.dropped++
-	d.server.recordPacket(p, "datagram dropped: "+why)
+	d.server.recordPacket(*p, "datagram dropped: "+why)
 }
 
 // run carries a datagram out.
-func (d *datagrams) run(p frame.Packet) {
+func (d *datagrams) run(p *frame.Packet) {
 	call := d.take(p)
 	if d.serve(call, message(p.Data), tooLarge(p)) == dispatch.Done {
 		d.release(call)
@@ -89,7 +89,7 @@ func (d *datagrams) run(p frame.Packet) {
 }
 
 // keep has a datagram wait for its turn.
-func (d *datagrams) keep(p frame.Packet) {
+func (d *datagrams) keep(p *frame.Packet) {
 	a := d.server.account(p.UID)
 	defer d.server.tidy(a)
 	if a.datagrams >= maxWaitingPerUID || d.waiting >= maxWaiting || a.bytes+len(p.Data) > d.server.mayHold(a) {
@@ -124,7 +124,7 @@ func (c *datagram) turn(int) (cost int, more bool) {
 }
 
 // objection says why a datagram is dropped without an answer.
-func (d *datagrams) objection(p frame.Packet) string {
+func (d *datagrams) objection(p *frame.Packet) string {
 	switch {
 	case !p.HasCreds:
 		return "no credentials"
@@ -138,7 +138,7 @@ func (d *datagrams) objection(p frame.Packet) string {
 	return ""
 }
 
-func tooLarge(p frame.Packet) bool { return p.Truncated || len(message(p.Data)) > frame.MaxRequest }
+func tooLarge(p *frame.Packet) bool { return p.Truncated || len(message(p.Data)) > frame.MaxRequest }
 
 // serve carries a call out, and answers it unless a worker does.
 func (d *datagrams) serve(call *datagram, msg []byte, large bool) dispatch.Status {
@@ -167,7 +167,7 @@ func (d *datagrams) serve(call *datagram, msg []byte, large bool) dispatch.Statu
 }
 
 // take makes a call of a datagram. The address is copied, since a worker may run the call.
-func (d *datagrams) take(p frame.Packet) *datagram {
+func (d *datagrams) take(p *frame.Packet) *datagram {
 	var call *datagram
 	if n := len(d.free); n > 0 {
 		call, d.free = d.free[n-1], d.free[:n-1]
@@ -190,7 +190,7 @@ func (d *datagrams) release(call *datagram) {
 }
 
 // sender gives the caller of a datagram's credentials, which the kernel put there.
-func (d *datagrams) sender(p frame.Packet) *caller {
+func (d *datagrams) sender(p *frame.Packet) *caller {
 	key := sender{p.UID, p.GID}
 	c := d.senders[key]
 	if c == nil {

@@ -1,10 +1,9 @@
 package service
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -169,8 +168,9 @@ func (s *Server) usages() []usage {
 	for _, a := range s.accounts {
 		all = append(all, usage{int64(a.uid), int64(a.connections), int64(a.watched), int64(a.bytes)})
 	}
-	slices.SortFunc(all, func(a, b usage) int {
-		return cmp.Or(cmp.Compare(b.connections, a.connections), cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.uid, b.uid))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return a.connections > b.connections || a.connections == b.connections && a.uid < b.uid
 	})
 	return all[:min(len(all), maxUsages)]
 }

@@ -14,8 +14,8 @@ func TestDatagramsThatWait(t *testing.T) {
 	s := newBench(t, unix.SOCK_STREAM, peer.Stream).server
 	accounts, bytes := len(s.accounts), s.bytes
 	d := &datagrams{server: s, fd: -1, senders: map[sender]*caller{}}
-	packet := func(uid uint32, data string) frame.Packet {
-		return frame.Packet{HasCreds: true, UID: uid, GID: uid, Data: []byte(data)}
+	packet := func(uid uint32, data string) *frame.Packet {
+		return &frame.Packet{HasCreds: true, UID: uid, GID: uid, Data: []byte(data)}
 	}
 	const call = `{"method":"org.varlink.service.GetInfo","oneway":true}`
 	for range maxWaitingPerUID + 8 {
@@ -47,7 +47,7 @@ func TestDatagramsByBytes(t *testing.T) {
 	d := &datagrams{server: s, fd: -1, senders: map[sender]*caller{}}
 	long := make([]byte, frame.MaxRequest)
 	for range maxWaitingPerUID {
-		d.keep(frame.Packet{HasCreds: true, UID: 1000, GID: 1000, Data: long})
+		d.keep(&frame.Packet{HasCreds: true, UID: 1000, GID: 1000, Data: long})
 	}
 	if want := s.limits.bytesPerUID; s.accounts[1000].bytes > want || d.waiting != want/len(long) {
 		t.Errorf("%d wait with %d bytes, want no more than %d", d.waiting, s.accounts[1000].bytes, want)

@@ -1,8 +1,7 @@
 package config
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -12,12 +11,9 @@ type SubUIDs []Range
 
 // Owner gives the number that stands for whoever a uid belongs to: the first uid of its range, or the uid itself.
 func (r SubUIDs) Owner(uid uint32) uint32 {
-	i, found := slices.BinarySearchFunc(r, uid, func(r Range, uid uint32) int { return cmp.Compare(r.Low, uid) })
-	if !found {
-		i--
-	}
-	if i >= 0 && r[i].Contains(uid) {
-		return r[i].Low
+	i := sort.Search(len(r), func(i int) bool { return r[i].Low > uid }) // of the first range behind it
+	if i > 0 && r[i-1].Contains(uid) {
+		return r[i-1].Low
 	}
 	return uid
 }
@@ -44,7 +40,7 @@ func (o *Options) subUIDs() (SubUIDs, *Error) {
 
 // merged gives the ranges in their order. Those that overlap become one: whoever has one of them can meet whoever has the other.
 func (r SubUIDs) merged() SubUIDs {
-	slices.SortFunc(r, func(a, b Range) int { return cmp.Compare(a.Low, b.Low) })
+	sort.Slice(r, func(i, j int) bool { return r[i].Low < r[j].Low })
 	var out SubUIDs
 	for _, next := range r {
 		if last := len(out) - 1; last >= 0 && next.Low <= out[last].High {
