@@ -1,8 +1,8 @@
 package service
 
 // How calls are carried out in turn. Who comes alone is served at once. Where more than one connection is ready, or somebody waits already, each waits in the
-// line of its uid, and the uids are served one after the other: none waits longer than for maxTurn calls of all others together, or for one call of each where
-// more than maxTurn uids wait.
+// line of its uid, and the uids are served one after the other: once the loop has seen that it is ready, none waits longer than for maxTurn calls of all others
+// together, or for one call of each where more than maxTurn uids wait. The loop sees 256 of those that are ready in each round, and all in turn.
 
 // guest is who waits for its turn: a connection, or a datagram.
 type guest interface {
