@@ -5,15 +5,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/service/listen"
 	"github.com/halberd-io/halberd/service/peer"
 )
 
 var errUnnamed = errors.New("a call from a socket without a name, which cannot be answered")
 
-// maxRefused is how many connections over the limit may wait for their refusal. Any more are closed at once.
-const maxRefused = 64
+// How many connections over the limit may wait for their refusal, in all and of one uid. Any more are closed at once.
+const (
+	maxRefused       = 64
+	maxRefusedPerUID = 16
+)
+
+// maxAccepted is how many connections are accepted in one round: a backlog that is full keeps everybody out.
+const maxAccepted = 64
 
 // acceptor accepts from one listening socket.
 type acceptor struct {
@@ -22,13 +27,23 @@ type acceptor struct {
 	backoff listen.Backoff
 }
 
-// Ready accepts one connection; epoll says so again while more wait.
+// Ready accepts the connections that wait, up to a bound; epoll says so again while there are more.
 func (a *acceptor) Ready(uint32) {
+	for range maxAccepted {
+		if !a.accept() {
+			return
+		}
+	}
+}
+
+// accept accepts one connection, and reports whether there may be more.
+func (a *acceptor) accept() bool {
 	fd, err := a.socket.Accept()
 	switch err {
 	case nil:
 		a.backoff.Reset()
 		a.server.admit(fd, a.socket.Transport)
+		return true
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		a.exhausted(err)
 	case unix.EAGAIN, unix.ECONNABORTED, unix.EINTR:
@@ -36,6 +51,7 @@ func (a *acceptor) Ready(uint32) {
 		a.server.log.Error("cannot accept a connection", "socket", a.socket.Address.String(), "error", err)
 		a.pause()
 	}
+	return false
 }
 
 // exhausted turns one waiting connection away with the spare descriptor, so that its peer is not left waiting, and then waits for better times: trying
@@ -64,48 +80,22 @@ func (a *acceptor) pause() {
 // admit begins to serve a connection, or to refuse it where there are too many.
 func (s *Server) admit(fd int, t peer.Transport) {
 	c := s.newConn(fd, t)
-	c.refused = s.tooMany(c.cred.UID)
-	if c.refused != nil && s.refused >= maxRefused {
+	c.refused = s.tooMany(c)
+	if c.refused != nil && (s.refused >= maxRefused || c.account.refused >= maxRefusedPerUID) {
 		unix.Close(fd)
+		s.tidy(c.account)
 		return
 	}
 	if err := s.loop.Add(fd, unix.EPOLLIN, c); err != nil {
 		s.log.Error("cannot wait for a connection", "error", err)
 		unix.Close(fd)
+		s.tidy(c.account)
 		return
 	}
 	s.count(c, 1)
 	s.conns[c] = struct{}{}
 	if c.refused != nil {
 		c.expiry = s.loop.After(s.limits.messageTime, c.close)
-	}
-}
-
-// tooMany gives the refusal for one connection more of a uid, or nil. A part is kept for root, so that somebody can look what goes on.
-func (s *Server) tooMany(uid uint32) hal.Refusal {
-	free := s.limits.connections - s.served
-	if uid != 0 {
-		free -= s.limits.rootConnections
-	}
-	if free <= 0 {
-		return &hal.LimitExceeded{Limit: "connections", Maximum: int64(s.limits.connections)}
-	}
-	most := min(s.limits.perUID, max(1, free/4+s.perUID[uid]/4))
-	if uid != 0 && s.perUID[uid] >= most || uid == 0 && s.perUID[0] >= max(s.limits.perUID, s.limits.rootConnections) {
-		return &hal.LimitExceeded{Limit: "connections-per-uid", Maximum: int64(most)}
-	}
-	return nil
-}
-
-// count adds a connection to what is counted, or takes it off.
-func (s *Server) count(c *conn, n int) {
-	if c.refused != nil {
-		s.refused += n
-		return
-	}
-	s.served += n
-	if s.perUID[c.cred.UID] += n; s.perUID[c.cred.UID] == 0 {
-		delete(s.perUID, c.cred.UID)
 	}
 }
 

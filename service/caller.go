@@ -82,6 +82,9 @@ func (c *caller) Permit(call *hal.Call) error {
 // Owner stands for the caller's uid.
 func (c *caller) Owner() hal.Owner { return hal.Owner(fmt.Sprintf("uid %d", c.cred.UID)) }
 
+// Account is the uid, or what stands for a range of uids that one user has.
+func (c *caller) Account() uint32 { return c.server.files.SubUIDs.Owner(c.cred.UID) }
+
 // subject is the caller as other log lines name it.
 func (c *caller) subject() slog.Attr {
 	return slog.Group("peer", "uid", c.cred.UID, "gid", c.cred.GID, "pid", c.cred.PID, "transport", c.cred.Transport.String())

@@ -18,17 +18,19 @@ import (
 // is read from it. So it is while more than maxQueued bytes wait for a slow reader.
 type conn struct {
 	caller
+	account *account
 	packets bool // SEQPACKET
 
 	in      frame.Splitter
 	out     frame.Queue
 	events  uint32 // what epoll waits for
 	parked  bool
-	behind  bool // calls that have arrived wait for their turn, and nothing more is received until they had it
-	posted  bool // for which the loop comes back
+	behind  bool // calls that have been received wait, and nothing more is received until they were carried out
+	waits   bool // for its turn
+	held    int  // bytes that the account is charged with
 	session *hal.Session
 	watched int  // devices of the session
-	hungUp  bool // seen while parked
+	hungUp  bool // seen while parked: epoll says nothing any more
 	closing bool // to be closed once everything is sent
 	closed  bool
 	refused hal.Refusal // answered to the first call, instead of what it asks for
@@ -56,30 +58,81 @@ func (c *conn) Ready(events uint32) {
 	if events&unix.EPOLLOUT != 0 {
 		c.drain()
 	}
-	if (gone || events&unix.EPOLLIN != 0) && c.reads() && !c.behind {
-		c.receive()
+	if (gone || events&unix.EPOLLIN != 0) && c.reads() && !c.waits {
+		c.serveInTurn()
 	}
 	c.settle()
 }
 
 // reads reports whether input is wanted.
 func (c *conn) reads() bool {
-	return !c.closed && !c.parked && !c.closing && !c.hungUp && c.out.Len() < c.server.limits.maxQueued
+	return !c.closed && !c.parked && !c.closing && (c.out.Len() == 0 || c.out.Len() < c.mayQueue())
+}
+
+// more reports whether calls wait of which epoll says nothing.
+func (c *conn) more() bool { return (c.behind || c.hungUp) && c.reads() }
+
+// serveInTurn carries out at once what has come, where nobody else waits.
+func (c *conn) serveInTurn() {
+	if c.server.alone() {
+		c.takeTurn(maxTurn)
+		if !c.more() {
+			return
+		}
+	}
+	c.await()
+}
+
+// await waits for the connection's turn.
+func (c *conn) await() {
+	c.waits = true
+	c.server.await(c.account, c)
+}
+
+// comeBack goes on with calls that have come, once others had their turn. While the connection is parked or its reader is slow, what ends that does.
+func (c *conn) comeBack() {
+	if c.more() && !c.waits {
+		c.await()
+	}
+}
+
+// turn is the connection's turn, after it waited.
+func (c *conn) turn(most int) (cost int, more bool) {
+	c.waits = false
+	if c.reads() {
+		cost = c.takeTurn(most)
+	}
+	c.settle()
+	c.waits = c.more()
+	return cost, c.waits
+}
+
+// takeTurn carries out calls until they have cost most, and says what they cost. Of packets it takes one: epoll says whether there are more.
+func (c *conn) takeTurn(most int) (cost int) {
+	if c.behind {
+		return c.process(most)
+	}
+	return c.receive(most)
 }
 
 // hangUp handles the end of the peer while the connection is parked. A watch ends at once. A worker's call goes on, and what was sent
-// before the end is carried out after it.
+// before the end is carried out after it, without anybody to answer.
 func (c *conn) hangUp() {
 	if c.session != nil {
 		c.close()
 		return
 	}
 	c.hungUp = true
+	c.out.Drop()
 	c.server.loop.Remove(c.fd)
 }
 
-func (c *conn) receive() {
-	p, err := c.server.receiver.Receive(c.fd, false)
+func (c *conn) receive(most int) (cost int) {
+	receiver := c.server.streams
+	if c.packets {
+		receiver = c.server.receiver
+	}
+	p, err := receiver.Receive(c.fd, false)
 	switch {
 	case err == unix.EAGAIN:
 	case err != nil:
@@ -89,11 +142,12 @@ func (c *conn) receive() {
 	case len(p.Data) == 0:
 		c.empty()
 	case c.packets:
-		c.packet(p)
+		return c.packet(p)
 	default:
 		c.in.Push(p.Data)
-		c.process()
+		return c.process(most)
 	}
+	return 0
 }
 
 // empty handles the end of the peer's sending: its unfinished message is lost, and replies on their way are sent. An empty packet is no end, and no
@@ -116,8 +170,8 @@ func (c *conn) drop(why string) {
 	c.close()
 }
 
-// packet handles one message of a SEQPACKET connection.
-func (c *conn) packet(p frame.Packet) {
+// packet handles one message of a SEQPACKET connection, and says what it cost.
+func (c *conn) packet(p frame.Packet) (cost int) {
 	reply := c.server.reply[:0]
 	msg := message(p.Data)
 	if p.Truncated || len(msg) > frame.MaxRequest {
@@ -127,9 +181,11 @@ func (c *conn) packet(p frame.Packet) {
 		reply = c.serve(msg, reply)
 	}
 	c.server.reply = reply[:0]
+	cost = costOf(len(p.Data) + len(reply))
 	if len(reply) > 0 {
 		c.send(reply)
 	}
+	return cost
 }
 
 // message takes the NUL off a packet that ends in one: packets need none.
@@ -140,25 +196,23 @@ func message(packet []byte) []byte {
 	return packet
 }
 
-// maxTurn is how many calls of one connection are carried out before others have their turn.
-const maxTurn = 32
-
 // process carries out calls that have arrived on a STREAM, and sends their replies together.
-func (c *conn) process() {
-	replies := c.turn(c.server.reply[:0])
+func (c *conn) process(most int) (cost int) {
+	replies, cost := c.calls(most, c.server.reply[:0])
 	c.server.reply = replies[:0]
 	if !c.closed {
 		c.in.Keep()
 		c.send(replies)
 	}
-	c.comeBack()
 	c.awaitRest()
+	return cost
 }
 
-// turn carries out the calls of one turn and appends their replies.
-func (c *conn) turn(replies []byte) []byte {
+// calls carries out calls until they have cost most, and appends their replies.
+func (c *conn) calls(most int, replies []byte) ([]byte, int) {
 	c.behind = true
-	for turn := 0; turn < maxTurn && c.reads() && len(replies)+c.out.Len() < c.server.limits.maxQueued; turn++ {
+	cost := 0
+	for cost < most && c.reads() && (cost == 0 || len(replies)+c.out.Len() < c.mayQueue()) {
 		msg, err := c.in.Next()
 		if err != nil {
 			replies = dispatch.AppendError(replies, &hal.MessageTooLarge{Limit: frame.MaxRequest})
@@ -172,32 +226,16 @@ func (c *conn) turn(replies []byte) []byte {
 		c.stopUnfinished()
 		before := len(replies)
 		replies = c.serve(msg, replies)
-		if len(replies) > before {
-			replies = append(replies, 0)
+		cost += costOf(len(msg) + max(0, len(replies)-before))
+		if c.in.Len() == 0 {
+			c.behind = false // to come back for nothing would cost system calls
+			break
 		}
 	}
-	if c.in.Len() == 0 {
-		c.behind = false // the turn took the last call: to come back for nothing would cost five system calls
-	}
-	return replies
+	return replies, cost
 }
 
-// comeBack goes on with calls that have arrived, once others had their turn. While the connection is parked or its reader is slow, what ends that does.
-func (c *conn) comeBack() {
-	if !c.behind || c.posted || !c.reads() {
-		return
-	}
-	c.posted = true
-	c.server.loop.Post(func() {
-		c.posted = false
-		if c.behind && c.reads() {
-			c.process()
-			c.settle()
-		}
-	})
-}
-
-// serve carries out one call and appends its reply to replies, which are those of calls before it.
+// serve carries out one call and appends its reply, as it is sent, to replies, which are those of calls before it. It may have sent those already.
 func (c *conn) serve(msg, replies []byte) []byte {
 	e, err := dispatch.Parse(msg)
 	if err != nil {
@@ -207,7 +245,7 @@ func (c *conn) serve(msg, replies []byte) []byte {
 	}
 	if c.refused != nil {
 		c.closing = true
-		return dispatch.AppendError(replies, c.refused)
+		return c.framed(dispatch.AppendError(replies, c.refused))
 	}
 	if e.More {
 		// A watch queues its first events itself, behind these.
@@ -219,22 +257,32 @@ func (c *conn) serve(msg, replies []byte) []byte {
 	if len(c.files) > 0 {
 		c.send(replies[:before])
 		c.sendAttached(replies[before:])
-		replies = replies[:0]
+		replies, before = replies[:0], 0
 	}
 	if status != dispatch.Done {
 		c.parked = true
+	}
+	if len(replies) > before {
+		replies = c.framed(replies)
 	}
 	return replies
 }
 
 // settle closes the connection where it is done, and tells epoll what to wait for.
 func (c *conn) settle() {
-	if c.closed || c.hungUp {
+	if c.closed {
 		return
 	}
-	if c.closing && !c.parked && c.out.Len() == 0 {
+	c.charge()
+	switch {
+	case c.hungUp && c.session != nil:
+		c.close()
+		return
+	case c.closing && !c.parked && (c.hungUp || c.out.Len() == 0):
 		c.discard()
 		c.close()
+		return
+	case c.hungUp:
 		return
 	}
 	var events uint32
@@ -284,45 +332,19 @@ func (c *conn) Finish(reply []byte) { c.resume(reply) }
 func (c *conn) resume(reply []byte) {
 	if c.closed || c.hungUp {
 		hal.CloseFiles(c.files) // nobody takes them
-		c.files = nil
+		c.files, reply = nil, nil
 	}
 	if c.closed {
 		return
 	}
 	c.parked = false
-	if c.hungUp {
-		c.afterHangUp()
-		return
-	}
 	if len(c.files) > 0 {
 		c.sendAttached(reply)
 	} else if reply != nil {
 		c.send(c.framed(reply))
 	}
-	if !c.packets && !c.closed {
-		c.process()
-	}
+	c.comeBack()
 	c.settle()
-}
-
-// afterHangUp carries out what the peer sent before it ended, without anybody to answer.
-func (c *conn) afterHangUp() {
-	c.hungUp = false
-	if !c.packets {
-		c.process()
-	}
-	for !c.closed && !c.closing && !c.parked {
-		if c.behind {
-			c.process()
-		} else {
-			c.receive()
-		}
-	}
-	if c.parked && !c.closed {
-		c.hangUp()
-		return
-	}
-	c.close()
 }
 
 // close ends the connection in every case: nothing of it is left.
@@ -339,9 +361,8 @@ func (c *conn) close() {
 	}
 	c.out.Drop()
 	c.in = frame.Splitter{} // who held something may be remembered longer
-	if !c.hungUp {
-		c.server.loop.Remove(c.fd)
-	}
+	c.charge()
+	c.server.loop.Remove(c.fd)
 	unix.Close(c.fd)
 	c.server.forget(c)
 	ends := c.ends
@@ -377,5 +398,6 @@ func (s *Server) newConn(fd int, t peer.Transport) *conn {
 	}
 	c := &conn{packets: t == peer.Seqpacket, events: unix.EPOLLIN}
 	c.caller = caller{server: s, cred: cred, fd: fd}
+	c.account = s.account(cred.UID)
 	return c
 }

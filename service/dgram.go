@@ -9,8 +9,13 @@ import (
 	"github.com/halberd-io/halberd/service/peer"
 )
 
-// maxSenders is how many datagram identities are remembered with what the policy gives them.
-const maxSenders = 1024
+const (
+	maxSenders       = 1024 // datagram identities that are remembered with what the policy gives them
+	maxTaken         = 64   // datagrams that are taken from the kernel in one round
+	maxWaitingPerUID = 32   // that wait for their turn; any more are dropped
+	maxWaiting       = 512  // of all uids together
+	maxKept          = 4096 // bytes of memory that a datagram keeps when it is used again
+)
 
 // datagrams serves a DGRAM socket. It is best effort: what cannot be sent at once is dropped and counted.
 type datagrams struct {
@@ -18,6 +23,7 @@ type datagrams struct {
 	fd      int
 	senders map[sender]*caller
 	free    []*datagram
+	waiting int // for their turn
 }
 
 // sender is an identity that datagrams come from.
@@ -29,30 +35,96 @@ type datagram struct {
 	from    *datagrams
 	address []byte
 	oneway  bool
+
+	account *account // while it waits for its turn
+	message []byte
+	large   bool // and not kept
 }
 
-// Ready takes one datagram; epoll says so again while there are more, and lets others have their turn in between.
+// Ready carries one datagram out at once where nobody else waits. Otherwise it takes all from the kernel, whose queue is short and everybody's, so that each
+// waits in the line of its uid.
 func (d *datagrams) Ready(uint32) {
+	if d.server.alone() {
+		d.receive(true)
+		return
+	}
+	for range maxTaken {
+		if !d.receive(false) {
+			return
+		}
+	}
+}
+
+// receive takes one datagram and carries it out, now or in its turn, or drops it. It reports whether there was one.
+func (d *datagrams) receive(now bool) bool {
 	p, err := d.server.receiver.Receive(d.fd, true)
 	if err != nil {
 		if err != unix.EAGAIN {
 			d.server.log.Warn("cannot receive a datagram", "error", err)
 		}
-		return
+		return false
 	}
-	if why := d.objection(p); why != "" {
-		d.server.dropped++
-		d.server.recordPacket(p, "datagram dropped: "+why)
-		return
+	switch why := d.objection(&p); {
+	case why != "":
+		d.drop(&p, why)
+	case now:
+		d.run(&p)
+	default:
+		d.keep(&p)
 	}
+	return true
+}
+
+func (d *datagrams) drop(p *frame.Packet, why string) {
+	d.server.dropped++
+	d.server.recordPacket(*p, "datagram dropped: "+why)
+}
+
+// run carries a datagram out.
+func (d *datagrams) run(p *frame.Packet) {
 	call := d.take(p)
-	if d.serve(call, p) == dispatch.Done {
+	if d.serve(call, message(p.Data), tooLarge(p)) == dispatch.Done {
 		d.release(call)
 	}
 }
 
+// keep has a datagram wait for its turn.
+func (d *datagrams) keep(p *frame.Packet) {
+	a := d.server.account(p.UID)
+	defer d.server.tidy(a)
+	if a.datagrams >= maxWaitingPerUID || d.waiting >= maxWaiting || a.bytes+len(p.Data) > d.server.mayHold(a) {
+		d.drop(p, "too many wait")
+		return
+	}
+	call := d.take(p)
+	call.account, call.large = a, tooLarge(p)
+	if !call.large {
+		call.message = append(call.message, message(p.Data)...)
+	}
+	d.count(call, 1)
+	d.server.await(a, call)
+}
+
+// count adds a datagram to those that wait, or takes it off.
+func (d *datagrams) count(call *datagram, n int) {
+	d.waiting += n
+	call.account.datagrams += n
+	d.server.charge(call.account, n*len(call.message))
+}
+
+// turn is the datagram's turn, after it waited.
+func (c *datagram) turn(int) (cost int, more bool) {
+	d := c.from
+	d.count(c, -1)
+	cost = costOf(len(c.message))
+	if d.serve(c, c.message, c.large) == dispatch.Done {
+		d.release(c)
+	}
+	return cost, false
+}
+
 // objection says why a datagram is dropped without an answer.
-func (d *datagrams) objection(p frame.Packet) string {
+func (d *datagrams) objection(p *frame.Packet) string {
 	switch {
 	case !p.HasCreds:
 		return "no credentials"
@@ -66,17 +138,18 @@ func (d *datagrams) objection(p frame.Packet) string {
 	return ""
 }
 
-func tooLarge(p frame.Packet) bool { return p.Truncated || len(message(p.Data)) > frame.MaxRequest }
+func tooLarge(p *frame.Packet) bool { return p.Truncated || len(message(p.Data)) > frame.MaxRequest }
 
-func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
+// serve carries a call out, and answers it unless a worker does.
+func (d *datagrams) serve(call *datagram, msg []byte, large bool) dispatch.Status {
 	reply := d.server.reply[:0]
-	if tooLarge(p) {
+	if large {
 		call.recordDrop("datagram dropped: too large")
 		d.send(call, dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest}))
 		return dispatch.Done
 	}
-	e, err := dispatch.Parse(message(p.Data))
-	if err == nil && !e.Oneway && len(p.Address) == 0 {
+	e, err := dispatch.Parse(msg)
+	if err == nil && !e.Oneway && len(call.address) == 0 {
 		err = errUnnamed
 	}
 	if err != nil {
@@ -94,7 +167,7 @@ func (d *datagrams) serve(call *datagram, p frame.Packet) dispatch.Status {
 }
 
 // take makes a call of a datagram. The address is copied, since a worker may run the call.
-func (d *datagrams) take(p frame.Packet) *datagram {
+func (d *datagrams) take(p *frame.Packet) *datagram {
 	var call *datagram
 	if n := len(d.free); n > 0 {
 		call, d.free = d.free[n-1], d.free[:n-1]
@@ -107,13 +180,17 @@ func (d *datagrams) take(p frame.Packet) *datagram {
 }
 
 func (d *datagrams) release(call *datagram) {
-	if len(d.free) < 64 {
+	call.account, call.message = nil, call.message[:0]
+	if cap(call.message) > maxKept {
+		call.message = nil
+	}
+	if len(d.free) < maxTaken {
 		d.free = append(d.free, call)
 	}
 }
 
 // sender gives the caller of a datagram's credentials, which the kernel put there.
-func (d *datagrams) sender(p frame.Packet) *caller {
+func (d *datagrams) sender(p *frame.Packet) *caller {
 	key := sender{p.UID, p.GID}
 	c := d.senders[key]
 	if c == nil {

@@ -19,7 +19,7 @@ func (c *conn) MayPass(devices int) error {
 		if other.received() {
 			other.passed = 0
 			delete(c.server.passing, other)
-		} else if other.cred.UID == c.cred.UID {
+		} else if other.account == c.account {
 			passed += other.passed
 		}
 	}
@@ -79,6 +79,5 @@ func (c *conn) sendAttached(reply []byte) {
 			return
 		}
 	}
-	c.out.Push(reply, files)
-	c.awaitReader()
+	c.queue(reply, files)
 }

@@ -146,6 +146,10 @@ func TestDescriptorsOnTheirWayAreBounded(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			eventuallyIs(t, "both replies are on their way", func() bool {
+				n, err := unix.IoctlGetInt(lazy.FD, unix.TIOCINQ)
+				return err == nil && n >= 2*len(lentReply)
+			})
 			want := `{"error":"io.halberd.LimitExceeded","parameters":{"limit":"passed-descriptors-per-uid","maximum":2}}`
 			eventuallyIs(t, "the limit is reached", func() bool {
 				if err := other.Write(lendCall("near")); err != nil {

@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"math"
+	"sort"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -129,6 +130,8 @@ type status struct {
 	files, warnings                []string
 	reloadError                    hal.Opt[string]
 	boardChanged                   bool
+	queuedBytes                    int64
+	uids                           []usage
 }
 
 func (p *status) Fields(f *hal.Fields) {
@@ -141,7 +144,35 @@ func (p *status) Fields(f *hal.Fields) {
 	f.OptText("reloadError", &p.reloadError, "Why the last reload failed. Then an older policy is in force.")
 	f.Bool("boardChanged", &p.boardChanged, "Whether board.toml changed since the start: that needs a restart.")
 	f.Int("connections", &p.connections, hal.Unitless, "How many are open.")
-	f.Int("dropped", &p.dropped, hal.Unitless, "How many connections and datagrams were dropped for breaking the protocol.")
+	f.Int("dropped", &p.dropped, hal.Unitless, "How many connections and datagrams were dropped, for breaking the protocol or a limit.")
+	f.Int("queuedBytes", &p.queuedBytes, hal.Bytes, "What waits here of all uids: messages that did not come whole, and replies that nobody takes.")
+	hal.Each(f, "uids", &p.uids, 0, maxUsages, "What uids have of the daemon, those with the most connections first.")
+}
+
+// maxUsages is how many uids Status tells about.
+const maxUsages = 64
+
+// usage is what a uid has of the daemon.
+type usage struct{ uid, connections, watched, bytes int64 }
+
+func (p *usage) Fields(f *hal.Fields) {
+	f.Int("uid", &p.uid, hal.Unitless, "The user.")
+	f.Int("connections", &p.connections, hal.Unitless, "How many are open.")
+	f.Int("watchedDevices", &p.watched, hal.Unitless, "How many devices are watched.")
+	f.Int("queuedBytes", &p.bytes, hal.Bytes, "What waits here.")
+}
+
+// usages are those of the accounts with the most connections.
+func (s *Server) usages() []usage {
+	all := make([]usage, 0, len(s.accounts))
+	for _, a := range s.accounts {
+		all = append(all, usage{int64(a.uid), int64(a.connections), int64(a.watched), int64(a.bytes)})
+	}
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return a.connections > b.connections || a.connections == b.connections && a.uid < b.uid
+	})
+	return all[:min(len(all), maxUsages)]
 }
 
 // policyClass is io.halberd.Policy.
@@ -292,7 +323,7 @@ func (s *Server) boardChanged() bool { return s.config.BoardChanged != nil && s.
 func (s *Server) status(_ hal.Holder, _ *hal.None, out *status) error {
 	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Files,
 		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started),
-		warnings: s.warnings(), boardChanged: s.boardChanged()}
+		warnings: s.warnings(), boardChanged: s.boardChanged(), queuedBytes: int64(s.bytes), uids: s.usages()}
 	if s.reloadErr != nil {
 		out.reloadError = hal.Some(s.reloadErr.Error())
 	}

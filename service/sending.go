@@ -3,19 +3,56 @@ package service
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/dispatch"
 	"github.com/halberd-io/halberd/service/frame"
 )
 
 // How a connection sends, and how long it waits for its peer.
 
-// awaitRest gives the rest of a message that was begun a time to arrive in.
+// awaitRest gives the rest of a message that was begun a time to arrive in. What was begun is kept here at the expense of its uid.
 func (c *conn) awaitRest() {
-	switch waits := !c.closed && !c.parked && c.in.Len() > 0 && c.reads(); {
+	waits := !c.behind && c.in.Len() > 0 && c.reads()
+	if waits {
+		c.charge()
+	}
+	switch {
+	case waits && c.account.bytes > c.server.mayHold(c.account):
+		c.refuseRest()
 	case waits && c.unfinished == nil:
 		c.unfinished = c.server.loop.After(c.server.limits.messageTime, func() { c.drop("a message that was never finished") })
 	case !waits:
 		c.stopUnfinished()
 	}
+}
+
+// refuseRest refuses a message that was begun, since its uid has too much here already, and ends the connection.
+func (c *conn) refuseRest() {
+	c.stopUnfinished()
+	refusal := &hal.LimitExceeded{Limit: "queued-bytes-per-uid", Maximum: int64(c.server.mayHold(c.account))}
+	c.in = frame.Splitter{}
+	c.closing = true
+	c.send(c.framed(dispatch.AppendError(nil, refusal)))
+}
+
+// charge charges the account with what waits here.
+func (c *conn) charge() {
+	if held := c.in.Len() + c.out.Len(); held != c.held {
+		c.server.charge(c.account, held-c.held)
+		c.held = held
+	}
+}
+
+// mayQueue is how many bytes of replies may wait for the reader, before no call is carried out any more.
+func (c *conn) mayQueue() int {
+	return min(c.server.limits.maxQueued, c.server.mayHold(c.account)-c.account.bytes+c.held)
+}
+
+// overdrawn reports whether so many bytes more are beyond what may wait. For a uid that is one reply more than what it may have.
+func (c *conn) overdrawn(more int) bool {
+	c.charge()
+	l := &c.server.limits
+	return c.account.bytes+more > l.bytesPerUID+maxStreamReply || c.server.bytes+more > l.bytes
 }
 
 // stopUnfinished ends the time of a message, which arrived or will not any more.
@@ -43,7 +80,17 @@ func (c *conn) send(msg []byte) {
 			return
 		}
 	}
-	c.out.Push(msg, nil)
+	c.queue(msg, nil)
+}
+
+// queue has the rest of a reply wait for the reader, where there is room. Else the connection ends: half a reply cannot be taken back.
+func (c *conn) queue(msg []byte, files []int) {
+	if c.overdrawn(len(msg)) {
+		hal.CloseFiles(files)
+		c.drop("replies that are not taken, beyond queued-bytes-per-uid")
+		return
+	}
+	c.out.Push(msg, files)
 	c.awaitReader()
 }
 
@@ -78,9 +125,7 @@ func (c *conn) drain() {
 	if c.session != nil {
 		c.session.Flush()
 	}
-	if !c.packets {
-		c.process()
-	}
+	c.comeBack()
 }
 
 func (c *conn) framed(reply []byte) []byte {

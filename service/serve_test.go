@@ -176,6 +176,21 @@ func TestWatchEndsInsideACall(t *testing.T) {
 	}
 }
 
+// TestRefusedWatchAmongOthers: it is answered as one message of its own, also behind a longer reply that was not sent yet.
+func TestRefusedWatchAmongOthers(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
+	r := s.MustDial(t, peer.Stream)
+	info := `{"method":"org.varlink.service.GetInfo"}` + "\x00"
+	if err := r.Send([]byte(info + `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["ghost"]},"more":true}` + "\x00" + info)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`{"parameters":{"vendor":"Halberd",…`, `{"error":"io.halberd.NoSuchDevice","parameters":{"class":"Gpio","device":"ghost"}}`, `{"parameters":{"vendor":"Halberd",…`} {
+		if got, err := r.Read(); err != nil || !matches(got, want) {
+			t.Fatalf("got %s, %v, want %s", got, err, want)
+		}
+	}
+}
+
 // TestWatchOfAnUnpluggedChip ends with an error.
 func TestUnplugged(t *testing.T) {
 	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))

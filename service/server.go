@@ -70,7 +70,8 @@ type limits struct {
 	watched                              int
 	leased                               int
 	passed                               int // descriptors
-	maxQueued                            int
+	maxQueued                            int // bytes of one connection
+	bytesPerUID, bytes                   int // of one uid, and in all
 	writeTime, messageTime               time.Duration
 }
 
@@ -84,9 +85,10 @@ type Server struct {
 	catalog    *hal.Catalog
 	dispatcher *dispatch.Dispatcher
 	audit      *audit.Log
-	recordFrom hal.Verb    // permitted calls of this verb and those behind it are recorded
-	auditCall  *hal.Method // Policy.Audit
-	receiver   *frame.Receiver
+	recordFrom hal.Verb        // permitted calls of this verb and those behind it are recorded
+	auditCall  *hal.Method     // Policy.Audit
+	receiver   *frame.Receiver // of packets
+	streams    *frame.Receiver
 	spare      *listen.Reserve
 	classes    []*hal.Class
 	hotplug    *hotplug // nil where the kernel cannot be listened to
@@ -105,8 +107,11 @@ type Server struct {
 	conns    map[*conn]struct{}
 	watches  map[*conn]struct{}
 	passing  map[*conn]struct{} // with descriptors that may be on their way
-	perUID   map[uint32]int     // connections
-	watched  map[uint32]int     // devices in watches
+	accounts map[uint32]*account
+	ring     line[*account] // that wait for their turn
+	turns    func()         // takeTurns
+	planned  bool           // to be called at the end of the round
+	bytes    int            // of all accounts
 	served   int
 	refused  int
 	dropped  int
@@ -122,8 +127,9 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, version: c.Version, log: c.Log, loop: l, catalog: hal.NewCatalog(), audit: audit.New(auditLog(c)), recordFrom: c.Audit.From(),
-		receiver: frame.NewReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, perUID: map[uint32]int{}, watched: map[uint32]int{},
+		receiver: frame.NewReceiver(), streams: frame.NewStreamReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, accounts: map[uint32]*account{},
 		limits: limitsOf(c.Limits), started: time.Now()}
+	s.turns = s.takeTurns
 	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
 	s.leases.Follow(s.leaseChanged)
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
@@ -145,7 +151,7 @@ func limitsOf(c config.Limits) limits {
 	return limits{
 		connections: c.Connections, rootConnections: c.ConnectionsReserved, perUID: c.ConnectionsPerUID, watched: c.WatchedDevicesPerUID,
 		leased: c.LeasedDevicesPerUID, passed: c.PassedDescriptorsPerUID,
-		maxQueued: c.QueuedBytes, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
+		maxQueued: c.QueuedBytes, bytesPerUID: c.QueuedBytesPerUID, bytes: c.QueuedBytesTotal, writeTime: c.WriteTimeout, messageTime: c.MessageTimeout,
 	}
 }
 
@@ -160,6 +166,9 @@ func (s *Server) open() error {
 	s.restoreClaims()
 	s.sweep()
 	if err := s.load(); err != nil {
+		return err
+	}
+	if err := s.fitDescriptors(); err != nil {
 		return err
 	}
 	spare, err := listen.NewReserve()
@@ -324,6 +333,9 @@ func (s *Server) keepAlive() {
 	ping()
 }
 
+// maxLast is how often a connection is read from before the daemon ends: a message of the full length comes in 17 parts.
+const maxLast = 17
+
 // finish stops the loop, once the calls that have come over accepted connections are carried out: those connections end with this process, so nobody else
 // can answer them. What is not accepted yet waits in the socket's backlog, for the next process where the service manager keeps the socket.
 func (s *Server) finish() {
@@ -333,8 +345,13 @@ func (s *Server) finish() {
 			s.loop.Remove(socket.FD)
 		}
 	}
-	for c := range s.conns {
-		c.Ready(unix.EPOLLIN)
+	for range maxLast {
+		for c := range s.conns {
+			c.Ready(unix.EPOLLIN)
+		}
+		for !s.ring.empty() {
+			s.takeTurns()
+		}
 	}
 	s.loop.Stop()
 }

@@ -7,11 +7,11 @@ import "github.com/halberd-io/halberd/hal"
 // Reserve counts the devices of a watch that is about to begin.
 func (c *conn) Reserve(devices int) error {
 	most := c.server.limits.watched
-	if c.server.watched[c.cred.UID]+devices > most {
+	if c.account.watched+devices > most {
 		return &hal.LimitExceeded{Limit: "watched-devices-per-uid", Maximum: int64(most)}
 	}
 	c.watched = devices
-	c.server.watched[c.cred.UID] += devices
+	c.account.watched += devices
 	return nil
 }
 
@@ -29,10 +29,7 @@ func (c *conn) Watching(s *hal.Session) {
 }
 
 func (c *conn) unreserve() {
-	uid := c.cred.UID
-	if c.server.watched[uid] -= c.watched; c.server.watched[uid] == 0 {
-		delete(c.server.watched, uid)
-	}
+	c.account.watched -= c.watched
 	c.watched = 0
 }
 

@@ -116,6 +116,7 @@ func parseAll(set *flag.FlagSet, args []string) error {
 // serve runs the daemon until SIGTERM or SIGINT.
 func serve(f flags, stdout io.Writer) error {
 	spareProcessor()
+	limitMemory("/")
 	level := new(slog.LevelVar)
 	s, err := assemble(f, journal.Open(), level, stdout)
 	if err != nil {

@@ -9,6 +9,7 @@ type PolicyFiles struct {
 	Grants   []Grant // in the order of the files' names, and of the lines in them
 	Files    []string
 	Warnings []Warning
+	SubUIDs  SubUIDs // of this machine
 }
 
 // Grant is one [[grant]]. What is nil was not given.
@@ -34,10 +35,19 @@ type loader struct {
 }
 
 // LoadPolicy reads policy.d. The error joins everything that is wrong, each an *Error; then there is no policy. Names that do not resolve are warnings, or errors with
-// Options.Strict. It reads files and so may block.
+// Options.Strict. It reads files, /etc/subuid too, and so may block.
 func LoadPolicy(opt Options, cat *hal.Catalog) (*PolicyFiles, error) {
 	files, faults := opt.all("policy.d")
-	return loadPolicy(opt, cat, files, faults)
+	p, err := loadPolicy(opt, cat, files, faults)
+	if err != nil {
+		return nil, err
+	}
+	ranges, e := opt.subUIDs()
+	if e != nil {
+		p.Warnings = append(p.Warnings, Warning(*e))
+	}
+	p.SubUIDs = ranges
+	return p, nil
 }
 
 // ParsePolicy reads the text of one policy file, as LoadPolicy does. The name is what messages call it.

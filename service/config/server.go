@@ -53,6 +53,7 @@ type Limits struct {
 	ConnectionsPerUID       int           // connections-per-uid
 	QueuedBytes             int           // queued-bytes, of one connection
 	QueuedBytesPerUID       int           // queued-bytes-per-uid
+	QueuedBytesTotal        int           // queued-bytes-total
 	WriteTimeout            time.Duration // write-timeout-msec
 	MessageTimeout          time.Duration // message-timeout-msec
 	WatchedDevicesPerUID    int           // watched-devices-per-uid
@@ -65,7 +66,7 @@ type Limits struct {
 // limitKeys are the keys of [limits]. All may be left out.
 type limitKeys struct {
 	connections, reserved, perUID             hal.Opt[int64]
-	queued, queuedPerUID                      hal.Opt[int64]
+	queued, queuedPerUID, queuedTotal         hal.Opt[int64]
 	write, message                            hal.Opt[int64]
 	watched, claimed, leased, passed, reclaim hal.Opt[int64]
 }
@@ -85,7 +86,9 @@ func (k *limitKeys) Fields(f *hal.Fields) {
 	f.OptIntIn("message-timeout-msec", &k.message, 1, 3_600_000, hal.Milliseconds,
 		"How long a peer may take to finish a message that it started. 10000 by default.")
 	f.OptIntIn("queued-bytes-per-uid", &k.queuedPerUID, 65_536, 1<<30, hal.Bytes,
-		"How many bytes may be queued for all connections of one uid. 1048576 by default.")
+		"How many bytes of replies, and of calls that have not come whole, may be queued for all connections of one uid, and never more than a quarter of what is free of queued-bytes-total. 1048576 by default.")
+	f.OptIntIn("queued-bytes-total", &k.queuedTotal, 262_144, 1<<30, hal.Bytes,
+		"How many bytes may be queued for all uids together. Eight times queued-bytes-per-uid where that alone is given; 8388608 by default.")
 	f.OptIntIn("watched-devices-per-uid", &k.watched, 0, 100_000, hal.Unitless,
 		"How many devices one uid may watch. 256 by default.")
 	f.OptIntIn("claimed-devices-per-uid", &k.claimed, 0, 100_000, hal.Unitless,
@@ -100,13 +103,15 @@ func (k *limitKeys) Fields(f *hal.Fields) {
 
 // limits fills in the defaults. Of two limits that depend on each other, a default gives way to what is written.
 func (k *limitKeys) limits() Limits {
-	connections, queuedPerUID := k.connections.Or(1024), max(1<<20, k.queued.Value)
+	connections := k.connections.Or(1024)
+	queuedPerUID := k.queuedPerUID.Or(min(max(1<<20, k.queued.Value), k.queuedTotal.Or(1<<30)))
 	return Limits{
 		Connections:             int(connections),
 		ConnectionsReserved:     int(k.reserved.Or(min(16, connections-1))),
 		ConnectionsPerUID:       int(k.perUID.Or(min(64, connections))),
-		QueuedBytes:             int(k.queued.Or(min(128<<10, k.queuedPerUID.Or(queuedPerUID)))),
-		QueuedBytesPerUID:       int(k.queuedPerUID.Or(queuedPerUID)),
+		QueuedBytes:             int(k.queued.Or(min(128<<10, queuedPerUID))),
+		QueuedBytesPerUID:       int(queuedPerUID),
+		QueuedBytesTotal:        int(k.queuedTotal.Or(min(8*queuedPerUID, 1<<30))),
 		WriteTimeout:            msec(k.write.Or(10_000)),
 		MessageTimeout:          msec(k.message.Or(10_000)),
 		WatchedDevicesPerUID:    int(k.watched.Or(256)),
@@ -239,5 +244,8 @@ func (t *table) together(l *Limits) {
 	}
 	if l.QueuedBytes > l.QueuedBytesPerUID {
 		t.fail("queued-bytes", "queued-bytes must not be more than queued-bytes-per-uid")
+	}
+	if l.QueuedBytesPerUID > l.QueuedBytesTotal {
+		t.fail("queued-bytes-per-uid", "queued-bytes-per-uid must not be more than queued-bytes-total")
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestServerDefaults(t *testing.T) {
 	got := DefaultServer()
 	want := &Server{LogLevel: slog.LevelInfo, Limits: Limits{
-		Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1048576,
+		Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1048576, QueuedBytesTotal: 8388608,
 		WriteTimeout: 10 * time.Second, MessageTimeout: 10 * time.Second, WatchedDevicesPerUID: 256, ClaimedDevicesPerUID: 64,
 		LeasedDevicesPerUID: 64, PassedDescriptorsPerUID: 8, Reclaim: 5 * time.Second,
 	}}
@@ -38,6 +38,7 @@ connections-reserved = 0
 connections-per-uid = 100
 queued-bytes = 65536
 queued-bytes-per-uid = 65536
+queued-bytes-total = 262144
 write-timeout-msec = 1
 message-timeout-msec = 2
 watched-devices-per-uid = 3
@@ -49,7 +50,7 @@ reclaim-msec = 6
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Sandbox: SandboxKill, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 7, 5, 6 * time.Millisecond}}
+	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Sandbox: SandboxKill, Limits: Limits{100, 0, 100, 65536, 65536, 262144, time.Millisecond, 2 * time.Millisecond, 3, 4, 7, 5, 6 * time.Millisecond}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -85,10 +86,12 @@ func TestServerDefaultsGiveWay(t *testing.T) {
 		text string
 		want Limits
 	}{
-		{"connections = 2", Limits{Connections: 2, ConnectionsReserved: 1, ConnectionsPerUID: 2, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20}},
-		{"connections = 40", Limits{Connections: 40, ConnectionsReserved: 16, ConnectionsPerUID: 40, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20}},
-		{"queued-bytes = 2000000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 2_000_000, QueuedBytesPerUID: 2_000_000}},
-		{"queued-bytes-per-uid = 70000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 70_000, QueuedBytesPerUID: 70_000}},
+		{"connections = 2", Limits{Connections: 2, ConnectionsReserved: 1, ConnectionsPerUID: 2, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20, QueuedBytesTotal: 8 << 20}},
+		{"connections = 40", Limits{Connections: 40, ConnectionsReserved: 16, ConnectionsPerUID: 40, QueuedBytes: 131072, QueuedBytesPerUID: 1 << 20, QueuedBytesTotal: 8 << 20}},
+		{"queued-bytes = 2000000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 2_000_000, QueuedBytesPerUID: 2_000_000, QueuedBytesTotal: 16_000_000}},
+		{"queued-bytes-per-uid = 70000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 70_000, QueuedBytesPerUID: 70_000, QueuedBytesTotal: 560_000}},
+		{"queued-bytes-total = 300000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 300_000, QueuedBytesTotal: 300_000}},
+		{"queued-bytes-per-uid = 1000000000", Limits{Connections: 1024, ConnectionsReserved: 16, ConnectionsPerUID: 64, QueuedBytes: 131072, QueuedBytesPerUID: 1_000_000_000, QueuedBytesTotal: 1 << 30}},
 	} {
 		s, err := ParseServer("h.toml", "[limits]\n"+tt.text)
 		if err != nil {
@@ -97,7 +100,7 @@ func TestServerDefaultsGiveWay(t *testing.T) {
 		}
 		l := s.Limits
 		if got := (Limits{Connections: l.Connections, ConnectionsReserved: l.ConnectionsReserved, ConnectionsPerUID: l.ConnectionsPerUID,
-			QueuedBytes: l.QueuedBytes, QueuedBytesPerUID: l.QueuedBytesPerUID}); got != tt.want {
+			QueuedBytes: l.QueuedBytes, QueuedBytesPerUID: l.QueuedBytesPerUID, QueuedBytesTotal: l.QueuedBytesTotal}); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.text, got, tt.want)
 		}
 	}
@@ -120,6 +123,7 @@ func TestServerRefused(t *testing.T) {
 		{"more per uid than in all", "[limits]\nconnections = 60\nconnections-per-uid = 61", "h.toml:3: connections-per-uid must not be more than connections"},
 		{"all reserved", "[limits]\nconnections = 16\n\nconnections-reserved = 16", "h.toml:4: connections-reserved must be less than connections"},
 		{"more queued for one than for all", "[limits]\nqueued-bytes = 2000000\nqueued-bytes-per-uid = 1999999", "h.toml:2: queued-bytes must not be more than queued-bytes-per-uid"},
+		{"more queued for a uid than in all", "[limits]\nqueued-bytes-total = 262144\nqueued-bytes-per-uid = 262145", "h.toml:3: queued-bytes-per-uid must not be more than queued-bytes-total"},
 		{"syntax", "[limits]\nconnections = ", "h.toml:2: unexpected EOF; expected value"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,6 +20,8 @@ type Peer interface {
 	Enter(m *hal.Method, parameters wire.Value) error
 	// Connected is false for a datagram, whose caller has no end.
 	Connected() bool
+	// Account is whom a call that waits for a bus counts for.
+	Account() uint32
 	// Holder stands for the caller's connection, or for the datagram.
 	Holder() hal.Holder
 	// ReplyLimit is the longest reply that can be sent, in bytes.
@@ -58,10 +60,17 @@ const (
 // Deadline is how long a call may wait for hardware on a slow bus.
 const Deadline = hal.Patience
 
+// Loop is the loop as dispatch sees it.
+type Loop interface {
+	hal.Loop
+	// SubmitFor is Submit for one of several that share a bus, none of whom may have all of its room.
+	SubmitFor(owner uint32, bus string, job, done func()) error
+}
+
 // Dispatcher carries calls out. It belongs to the loop's goroutine.
 type Dispatcher struct {
 	Catalog *hal.Catalog
-	Loop    hal.Loop
+	Loop    Loop
 	Log     *slog.Logger
 
 	event []byte // where events are encoded
@@ -190,7 +199,7 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 		late = true
 		d.finish(oneway, p, m, permitted, limit, hal.SlowDevice(class, deviceID))
 	})
-	err := d.Loop.Submit(bus, func() { runErr = permitted.Run(holder) }, func() {
+	err := d.Loop.SubmitFor(p.Account(), bus, func() { runErr = permitted.Run(holder) }, func() {
 		if late {
 			if runErr == nil {
 				permitted.Discard()

@@ -33,7 +33,7 @@ type Receiver struct {
 	vector  unix.Iovec
 	name    sockaddr
 	control [maxControl]byte
-	data    [MaxRequest + 1]byte
+	data    []byte
 }
 
 // sockaddr is struct sockaddr_un, with the path as bytes on every architecture.
@@ -47,11 +47,19 @@ const pathOffset = unsafe.Offsetof(sockaddr{}.path)
 // maxControl is more than any architecture needs for credentials.
 const maxControl = 32
 
-// NewReceiver makes a receiver, of about 64 KiB.
-func NewReceiver() *Receiver {
-	r := new(Receiver)
+// maxChunk is how much of a stream is taken in at a time, in bytes. What has to wait waits in the kernel, at its sender's expense.
+const maxChunk = 4 << 10
+
+// NewReceiver makes a receiver for packets, of about 64 KiB.
+func NewReceiver() *Receiver { return newReceiver(MaxRequest + 1) }
+
+// NewStreamReceiver makes a receiver for streams, which takes 4 KiB at a time.
+func NewStreamReceiver() *Receiver { return newReceiver(maxChunk) }
+
+func newReceiver(length int) *Receiver {
+	r := &Receiver{data: make([]byte, length)}
 	r.vector.Base = &r.data[0]
-	r.vector.SetLen(len(r.data))
+	r.vector.SetLen(length)
 	r.header.Iov = &r.vector
 	r.header.SetIovlen(1)
 	return r

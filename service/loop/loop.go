@@ -30,7 +30,10 @@ type Loop struct {
 	watched    []watched // by descriptor
 	generation uint32
 	events     []unix.EpollEvent
+	ready      int     // how many of them this round has
 	counter    [8]byte // what eventfd and timerfd are read into
+
+	later, ending []func() // at the end of this round; those that are being run
 
 	timers timerHeap
 	armed  time.Duration // when the timerfd fires; 0 where it is not set
@@ -60,8 +63,9 @@ type posted struct {
 	from *worker
 }
 
-// maxEvents bounds what one wait reports, and so how long the loop is deaf to a wake-up.
-const maxEvents = 128
+// maxEvents bounds what one wait reports, and so how long the loop is deaf to a wake-up. Descriptors that are ready and left alone are reported in each
+// round before those that become ready after them, so it is many.
+const maxEvents = 256
 
 // New makes a loop with its three descriptors, all close-on-exec. The caller calls Run, then Close.
 func New() (*Loop, error) {
@@ -106,17 +110,34 @@ func (l *Loop) Run() error {
 	return nil
 }
 
-func (l *Loop) round() error {
+func (l *Loop) round() (err error) {
 	if err := l.arm(); err != nil {
 		return err
 	}
 	l.yield()
-	n, err := l.wait()
-	for i := range l.events[:n] {
+	l.ready, err = l.wait()
+	for i := range l.events[:l.ready] {
 		l.dispatch(&l.events[i])
+	}
+	if len(l.later) > 0 {
+		l.runLater()
 	}
 	return err
 }
+
+// Later runs f at the end of this round, when all its events were handled. What is asked for then runs at the end of the next round, which waits for nothing.
+func (l *Loop) Later(f func()) { l.later = append(l.later, f) }
+
+func (l *Loop) runLater() {
+	l.ending, l.later = l.later, l.ending[:0]
+	for i, f := range l.ending {
+		l.ending[i] = nil
+		f()
+	}
+}
+
+// Crowded says whether this round has more than one event.
+func (l *Loop) Crowded() bool { return l.ready > 1 }
 
 // yieldEvery is half of the 10 ms after which the runtime's monitor acts.
 const yieldEvery = 5 * time.Millisecond

@@ -21,7 +21,8 @@ type worker struct {
 	busy  int  // jobs whose done was not called yet
 	used  bool // since the idle timer was set
 	timer *Timer
-	ended chan struct{} // closed at the end of the goroutine
+	owned map[uint32]int // of the busy ones, those of each owner
+	ended chan struct{}  // closed at the end of the goroutine
 }
 
 type job struct{ run, done func() }
@@ -31,12 +32,9 @@ type job struct{ run, done func() }
 // fails with ErrBusy when 64 jobs wait already, with ErrStopped after Stop; job and done are then never called. After Stop, jobs that were
 // queued still run (Close waits for them), but their done may not.
 func (l *Loop) Submit(bus string, run, done func()) error {
-	if l.stopping.Load() {
-		return ErrStopped
-	}
-	w := l.workers[bus]
-	if w == nil {
-		w = l.hire(bus)
+	w, err := l.worker(bus)
+	if err != nil {
+		return err
 	}
 	select {
 	case w.jobs <- job{run, done}:
@@ -48,9 +46,47 @@ func (l *Loop) Submit(bus string, run, done func()) error {
 	}
 }
 
+// SubmitFor is Submit for one of several owners who share a bus. One alone may have half of the room that nobody else has, so that there is always some left. Jobs
+// are not taken in turn: what one was promised when it asked, as that a line is off, has to happen before what another one asked for behind it.
+func (l *Loop) SubmitFor(owner uint32, bus string, run, done func()) error {
+	w, err := l.worker(bus)
+	if err != nil {
+		return err
+	}
+	own := w.owned[owner]
+	if own > 0 && own >= (maxJobs-w.busy+own)/2 {
+		return ErrBusy
+	}
+	err = l.Submit(bus, run, func() {
+		w.disown(owner)
+		done()
+	})
+	if err == nil {
+		w.owned[owner]++
+	}
+	return err
+}
+
+func (w *worker) disown(owner uint32) {
+	if w.owned[owner]--; w.owned[owner] == 0 {
+		delete(w.owned, owner)
+	}
+}
+
+// worker gives the worker of a bus.
+func (l *Loop) worker(bus string) (*worker, error) {
+	if l.stopping.Load() {
+		return nil, ErrStopped
+	}
+	if w := l.workers[bus]; w != nil {
+		return w, nil
+	}
+	return l.hire(bus), nil
+}
+
 // hire starts the worker of a bus. It ends when the loop closes its channel: after it was idle, or in Close.
 func (l *Loop) hire(bus string) *worker {
-	w := &worker{bus: bus, jobs: make(chan job, maxJobs), ended: make(chan struct{})}
+	w := &worker{bus: bus, jobs: make(chan job, maxJobs), owned: map[uint32]int{}, ended: make(chan struct{})}
 	l.workers[bus] = w
 	w.timer = l.After(workerIdle, func() { l.retire(w) })
 	go l.work(w)

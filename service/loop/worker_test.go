@@ -158,3 +158,40 @@ func TestCloseNamesHungBuses(t *testing.T) {
 		<-w.ended
 	}
 }
+
+// TestOwnersOfJobs: who has filled what one owner may have of a bus leaves room for others, and has room again when its jobs are done.
+func TestOwnersOfJobs(t *testing.T) {
+	l := newLoop(t)
+	release, hanging := make(chan struct{}), make(chan struct{})
+	fill := func(owner uint32) (n int) {
+		for l.SubmitFor(owner, "i2c-1", nothing, nothing) == nil {
+			n++
+		}
+		return n
+	}
+	submit(t, l, "i2c-1", func() { close(hanging); <-release }, nothing)
+	<-hanging
+	for owner, want := range []int{31, 16, 8, 4, 2, 1, 1} {
+		if got := fill(uint32(owner)); got != want {
+			t.Errorf("owner %d: %d jobs are taken, want %d", owner, got, want)
+		}
+	}
+	for l.Submit("i2c-1", nothing, nothing) == nil {
+	}
+	if err := l.SubmitFor(99, "i2c-1", nothing, nothing); !errors.Is(err, ErrBusy) {
+		t.Errorf("without any room: got %v, want ErrBusy", err)
+	}
+	w := l.workers["i2c-1"]
+	close(release)
+	for w.busy > 0 {
+		if err := l.round(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.owned) != 0 {
+		t.Errorf("jobs that are done count on: %v", w.owned)
+	}
+	if err := l.SubmitFor(0, "i2c-1", nothing, nothing); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
