@@ -6,6 +6,8 @@
 // Lines of a gpio-group are one request, so that one call sets them, at once where the chip's driver has set_multiple; all others are a request each. A pulse is two such calls and a timer of the
 // loop. A lease passes a request on: the daemon keeps a descriptor of it for the values at the end alone, and requests the lines anew once the holder has closed its own.
 //
+// Where a service manager keeps descriptors, the requests of declared outputs outlive the process: keep.go and inherit.go say how, and record.go what is noted about them.
+//
 // Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
 // meant, not all.
 //
