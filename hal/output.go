@@ -18,7 +18,7 @@ type Output struct {
 // Fields declares the keys, for values from min to max.
 func (o *Output) Fields(f *Fields, min, max int64, unit Unit) {
 	f.OptIntIn("initial", &o.Initial, min, max, unit, "Written at the first start since boot.")
-	f.OptIntIn("safe", &o.Safe, min, max, unit, "The safe value: written at every other start, and when the board is brought to its safe state.")
+	f.OptIntIn("safe", &o.Safe, min, max, unit, "The safe value: written at every other start, but where the line was held on over a restart, and when the board is brought to its safe state.")
 	f.OptEnum("on-release", &o.OnRelease, []string{ReleaseSafe, ReleaseHold, ReleaseRestore},
 		"What happens when a claim or a lease ends; without it `safe` where a safe value is given, else `hold`.")
 }

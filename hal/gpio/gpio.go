@@ -9,6 +9,8 @@
 //
 // Interlocks keep lines from being active together, whoever sets them and however: locked.go says how.
 //
+// Where a service manager keeps descriptors, the requests of declared outputs outlive the process: keep.go and inherit.go say how, and record.go what is noted about them.
+//
 // Requesting a line, even only to read it, switches its pin to GPIO on some SoCs, where a pin of another function is not protected by its driver. So a grant should name the lines that are
 // meant, not all.
 //

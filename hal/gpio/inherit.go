@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev/uapi"
@@ -114,52 +113,44 @@ func (c *chip) verifyFile(fd int, offsets []uint32) error {
 	if file != "anon_inode:gpio-line" {
 		return fmt.Errorf("what is open is %s", file)
 	}
-	chip, lines, err := c.openLines(fd)
+	info, err := c.fdinfo(fd)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot tell what is open: %w", err)
 	}
-	if chip != "" && (chip != c.name || !slices.Equal(lines, offsets)) {
-		return fmt.Errorf("they are lines %d of %s, and not %d", lines, chip, offsets)
+	want := "gpio-chip:\t" + c.name + "\n"
+	for _, offset := range offsets {
+		want += fmt.Sprintf("gpio-line:\t%d\n", offset)
+	}
+	_, rest, told := strings.Cut(info, want)
+	if strings.Contains(info, "gpio-chip:") && !told || strings.Contains(rest, "gpio-line:") {
+		return errors.New("what is open are other lines")
 	}
 	return nil
 }
 
-// openLines reads which lines a request has. chip is empty where the kernel does not tell.
-func (c *chip) openLines(fd int) (chip string, offsets []uint32, err error) {
+// fdinfo is what the kernel tells about a descriptor.
+func (c *chip) fdinfo(fd int) (string, error) {
 	info, err := c.kernel.Open(fmt.Sprintf("/proc/self/fdinfo/%d", fd), unix.O_RDONLY)
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot tell what is open: %w", err)
+		return "", err
 	}
 	defer func() { _ = c.kernel.Close(info) }()
 	text := make([]byte, 4096) // 64 lines take 1.1 KiB
 	n, err := c.kernel.Pread(info, text, 0)
-	if err != nil {
-		return "", nil, fmt.Errorf("cannot tell what is open: %w", err)
-	}
-	for line := range strings.Lines(string(text[:n])) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch value = strings.TrimSpace(value); key {
-		case "gpio-chip":
-			chip = value
-		case "gpio-line":
-			offset, err := strconv.ParseUint(value, 10, 32)
-			if err != nil {
-				return "", nil, err
-			}
-			offsets = append(offsets, uint32(offset))
-		}
-	}
-	return chip, offsets, nil
+	return string(text[:max(n, 0)]), err
 }
 
 // meant finds the lines of a request, where they are what is requested together: outputs, unless they were leased. nil: they are not.
 func (b *board) meant(c *chip, what *record) (lines []*Line) {
-	for _, offset := range what.offsets() {
-		i := slices.IndexFunc(b.lines.All(), func(l *Line) bool { return l.place == place{c, offset} })
-		if i < 0 {
-			return nil
+	for i := range what.lines {
+		for _, l := range b.lines.All() {
+			if l.chip == c && l.offset == what.lines[i].offset {
+				lines = append(lines, l)
+			}
 		}
-		lines = append(lines, b.lines.All()[i])
+	}
+	if len(lines) != len(what.lines) {
+		return nil
 	}
 	first := lines[0]
 	whole := first.group != nil && !first.group.whole()

@@ -7,7 +7,8 @@
 //     EINVAL for what is no number;
 //   - LEDs: brightness clamped to the maximum, the trigger ended by brightness 0 (and the light by the trigger's end), the files of the triggers timer, transient and pattern that come and go with them,
 //     what patterns the kernel takes, several colours, and vibrators whose drivers have files of their own for that; not modelled are what a pattern shows after its first step, and hw_pattern and hr_pattern;
-//   - GPIO chips of version 2 of the character device: line info, requests of one line or several that exclude each other and free their lines when the last descriptor is closed, settings that
+//   - GPIO chips of version 2 of the character device: line info, requests of one line or several that exclude each other and free their lines when the last descriptor is closed, whoever
+//     duplicated it (what becomes of a line then is the chip's own: see Chip.Forgets), what /proc/self says about them, settings that
 //     differ by line, setting by a mask (line after line, as drivers without set_multiple do), every combination of flags that the kernel refuses,
 //     active-low, bias as a pull, open drain and open source, edges with sequence numbers in a queue that drops the oldest, chips without interrupts;
 //   - hwmon, thermal and IIO sensors;

@@ -33,7 +33,7 @@ func (k *Kernel) procNode(path string) (*node, error) {
 	r, is := h.file.(*request)
 	switch {
 	case isInfo:
-		text := "pos:\t0\nflags:\t02000002\n"
+		text := "pos:\t0\nflags:\t02000002"
 		if is && !k.silent {
 			text += r.fdinfo()
 		}
@@ -55,9 +55,9 @@ func realNode(path string) (*node, error) {
 }
 
 func (r *request) fdinfo() string {
-	text := fmt.Sprintf("gpio-chip:\t%s\n", r.chip.name)
+	text := fmt.Sprintf("\ngpio-chip:\t%s", r.chip.name)
 	for _, l := range r.lines {
-		text += fmt.Sprintf("gpio-line:\t%d\n", l.offset)
+		text += fmt.Sprintf("\ngpio-line:\t%d", l.offset)
 	}
 	return text
 }

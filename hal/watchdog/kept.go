@@ -1,10 +1,9 @@
 package watchdog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,21 +14,25 @@ import (
 // How an armed watchdog outlives the process: the service manager keeps the device open, so that its closing neither disarms it nor lets anybody else have it, and the next process goes on with
 // the pings. One that was to reset the board is not pinged by that one either.
 
-// What the journal says about a watchdog: one of these, its timeout in seconds, and the inode of its folder in /sys.
+// What the journal says about a watchdog: a version, whether it is to reset the board, its timeout in seconds, and the inode of its folder in /sys.
 const (
-	isArmed    = "armed"
-	isExpiring = "expiring"
+	recordVersion = 1
+	recordSize    = 14
+
+	isArmed    = 0
+	isExpiring = 1
 )
 
 // keptAs is what the device is called.
 func (d *Watchdog) keptAs() string { return "watchdog/" + d.name }
 
-func (d *Watchdog) record(state string, timeout time.Duration) []byte {
+func (d *Watchdog) record(state byte, timeout time.Duration) []byte {
 	inode, err := d.env.Kernel.Inode(d.dir)
 	if err != nil {
 		inode = 0
 	}
-	return fmt.Appendf(nil, "%s %d %d", state, int64(timeout/time.Second), inode)
+	out := binary.LittleEndian.AppendUint32([]byte{recordVersion, state}, uint32(timeout/time.Second))
+	return binary.LittleEndian.AppendUint64(out, inode)
 }
 
 // keep has the device outlive the process. Its guard is held.
@@ -47,7 +50,7 @@ func (d *Watchdog) keep(timeout time.Duration) {
 }
 
 // note has the journal say something else.
-func (d *Watchdog) note(state string, timeout time.Duration) {
+func (d *Watchdog) note(state byte, timeout time.Duration) {
 	if !d.kept.Load() {
 		return
 	}
@@ -74,7 +77,7 @@ func (d *Watchdog) inherit() {
 	}
 	d.fd = fd
 	d.kept.Store(true)
-	err := d.believe(string(raw))
+	err := d.believe(raw)
 	if err == nil {
 		d.inherited, d.armed = true, true
 		return
@@ -88,14 +91,11 @@ func (d *Watchdog) inherit() {
 }
 
 // believe compares a record with what the kernel says.
-func (d *Watchdog) believe(record string) error {
-	state, rest, _ := strings.Cut(record, " ")
-	seconds, inode, _ := strings.Cut(rest, " ")
-	timeout, err := strconv.ParseInt(seconds, 10, 32)
-	if err != nil || timeout < 1 || state != isArmed && state != isExpiring {
+func (d *Watchdog) believe(record []byte) error {
+	if len(record) < recordSize || record[0] != recordVersion || record[1] > isExpiring {
 		return errors.New("what is noted about it is not understood")
 	}
-	if now, err := d.env.Kernel.Inode(d.dir); err != nil || strconv.FormatUint(now, 10) != inode {
+	if now, err := d.env.Kernel.Inode(d.dir); err != nil || binary.LittleEndian.Uint64(record[6:]) != now {
 		return errors.Join(errors.New("it was another one"), err)
 	}
 	if _, err := d.ioctl(unix.WDIOC_GETTIMEOUT, 0); err != nil && err != unix.EOPNOTSUPP {
@@ -104,7 +104,7 @@ func (d *Watchdog) believe(record string) error {
 	if runs, err := d.running(); err != nil || !runs && d.state != nil {
 		return errors.Join(errors.New("it does not run"), err)
 	}
-	d.timeout, d.expiring = time.Duration(timeout)*time.Second, state == isExpiring
+	d.timeout, d.expiring = time.Duration(binary.LittleEndian.Uint32(record[2:]))*time.Second, record[1] == isExpiring
 	return nil
 }
 

@@ -189,12 +189,18 @@ func TestStoppedForGood(t *testing.T) {
 
 // TestDoubtfulWatchdog: what is not what the journal says is let go. It runs then, and is taken over as any that runs.
 func TestDoubtfulWatchdog(t *testing.T) {
-	for name, record := range map[string]string{"empty": "", "nonsense": "armed", "another state": "happy 60 1", "no time": "armed 0 1", "another device": "armed 60 99999"} {
+	for name, spoil := range map[string]func(record []byte) []byte{
+		"empty":           func([]byte) []byte { return nil },
+		"cut":             func(r []byte) []byte { return r[:len(r)-1] },
+		"another version": func(r []byte) []byte { r[0] = 2; return r },
+		"another state":   func(r []byte) []byte { r[1] = 2; return r },
+		"another device":  func(r []byte) []byte { r[6]++; return r },
+	} {
 		h := newHouse(t, sim.Watchdog{})
 		h.start(0)
 		h.b.Expect("Arm", `{}`, `{}`)
 		h.kill(time.Second)
-		h.shelf.Spoil("watchdog/watchdog0", func([]byte) []byte { return []byte(record) })
+		h.shelf.Spoil("watchdog/watchdog0", spoil)
 		h.start(0)
 		if !strings.Contains(h.b.Log.String(), "is let go") {
 			t.Errorf("%s: the log is %s", name, h.b.Log.String())

@@ -3,6 +3,8 @@
 // A hardware watchdog resets the board unless it is pinged in time, and one process alone can have it open. Halberd opens it when it is armed, and pings it only while every app that
 // registered pings Halberd in time. The kernel counts in seconds; Halberd pings four times in each timeout that the kernel says it has.
 //
+// Where a service manager keeps descriptors, an armed watchdog outlives the process: see kept.go.
+//
 // What the kernel does is this: opening arms; closing leaves it armed, unless a V was written just before and the driver is not built, or told, to know no way out. So nothing here opens a
 // watchdog but Arm, board.toml, and the need to take over one that a daemon before this one left running.
 //
