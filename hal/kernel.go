@@ -100,6 +100,8 @@ type Class struct {
 	Methods []*Method
 	Devices Inventory // nil for a class without devices
 	Close   func()    // lets go of everything; may be nil; called once
+	// Capabilities are those of Linux that its methods need on this board (CAP_SYS_TIME of capabilities(7), by number). The daemon lets go of all that no class names.
+	Capabilities []int
 	// Safe lists the outputs that have a safe value, as SafeOutputs does it; nil for a class without outputs. It is called on the loop.
 	Safe func() []SafeOutput
 

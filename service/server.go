@@ -245,6 +245,15 @@ func (s *Server) reload() error {
 	return err
 }
 
+// Capabilities are those of Linux that the classes need, beside being the owner of devices.
+func (s *Server) Capabilities() []int {
+	var all []int
+	for _, class := range s.classes {
+		all = append(all, class.Capabilities...)
+	}
+	return all
+}
+
 // Reload reads the policy anew. Any goroutine may call it; what is wrong is logged and shown by Status.
 func (s *Server) Reload() { s.loop.Post(func() { _ = s.reload() }) }
 

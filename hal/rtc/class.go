@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/halberd-io/halberd/hal"
 )
 
@@ -28,8 +30,16 @@ func Open(env *hal.Env) (*hal.Class, error) {
 			"Wakes are a queue for each uid, with names of its own. They are kept over restarts of Halberd and of the board; one that has come, or was slept through, leaves the queue.\n" +
 			"Clocks count whole seconds, and are taken to run in UTC.",
 		Methods: methods(q), Devices: q.clocks, Subsystems: []string{"rtc"}, Rescan: r.Rescan,
-		Close: func() { q.close(); r.Close() },
+		Close: func() { q.close(); r.Close() }, Capabilities: needs(q, env.Entries),
 	}, nil
+}
+
+// needs is CAP_SYS_TIME where there is a clock to be set, or will be one that board.toml tells of.
+func needs(q *queue, entries []hal.Entry) []int {
+	if q.clocks.Len() == 0 && len(entries) == 0 {
+		return nil
+	}
+	return []int{unix.CAP_SYS_TIME}
 }
 
 func methods(q *queue) []*hal.Method {

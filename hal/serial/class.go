@@ -45,8 +45,18 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	}
 	return &hal.Class{
 		Name: class, Doc: "Serial ports.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"tty"}, Rescan: r.Rescan,
+		Subsystems: []string{"tty"}, Rescan: r.Rescan, Capabilities: needs(env.Entries),
 	}, nil
+}
+
+// needs is CAP_SYS_ADMIN where a port is to be hung up.
+func needs(entries []hal.Entry) []int {
+	for i := range entries {
+		if entries[i].Value.(*entry).Revoke.Value {
+			return []int{unix.CAP_SYS_ADMIN}
+		}
+	}
+	return nil
 }
 
 const (
