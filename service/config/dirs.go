@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -35,6 +36,32 @@ func (o *Options) layers() []string {
 		}
 	}
 	return all
+}
+
+// Folders lists the folders that are read: the layers, and where links in them lead to as things stand, for a process that gives all others up.
+func Folders(o Options) []string {
+	all := o.layers()
+	for _, dir := range o.layers() {
+		for _, pattern := range []string{"", "*", "policy.d/*"} {
+			names, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is good
+			for _, name := range names {
+				all = append(all, leads(name)...)
+			}
+		}
+	}
+	return all
+}
+
+// leads is the folder that a path leads to by links, or that the file is in which it leads to. What is masked leads nowhere.
+func leads(name string) []string {
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil || real == name || real == os.DevNull {
+		return nil
+	}
+	if info, err := os.Stat(real); err == nil && !info.IsDir() {
+		real = filepath.Dir(real)
+	}
+	return []string{real}
 }
 
 // present makes sure that the one folder which somebody named is there. Of the usual ones any may be missing.

@@ -7,10 +7,11 @@ import (
 	"github.com/halberd-io/halberd/hal"
 )
 
-// Server is halberd.toml: the limits of the daemon, how much it logs, and which decisions it records.
+// Server is halberd.toml: the limits of the daemon, how much it logs, which decisions it records, and what it confines itself to.
 type Server struct {
 	LogLevel slog.Level
 	Audit    Audit
+	Sandbox  Sandbox
 	Limits   Limits
 }
 
@@ -34,6 +35,16 @@ func (a Audit) From() hal.Verb {
 	}
 	return hal.Hazard
 }
+
+// Sandbox says what becomes of a system call that the daemon does not need.
+type Sandbox uint8
+
+// What sandbox may be in halberd.toml.
+const (
+	SandboxErrno Sandbox = iota // it fails
+	SandboxKill                 // it ends the daemon
+	SandboxOff                  // there is no sandbox
+)
 
 // Limits bound what peers can make the daemon hold. Exceeding one is answered io.halberd.LimitExceeded with the key's name in halberd.toml.
 type Limits struct {
@@ -141,10 +152,14 @@ var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelI
 
 var audits = map[string]Audit{"denials": AuditDenials, "hazards": AuditHazards, "all": AuditAll}
 
+var sandboxes = map[string]Sandbox{"errno": SandboxErrno, "kill": SandboxKill, "off": SandboxOff}
+
 // ServerKeys lists the keys of halberd.toml beside its tables.
 func ServerKeys() []Key {
 	return []Key{
 		{"log-level", `The least important message that is logged: debug, info, warning or error. "info" by default. Records of decisions are logged whatever it is.`},
+		{"sandbox", `What happens to the daemon when it does something that it never needs: "errno" has it fail, "kill" ends the daemon at a system call, "off" is for finding out whether the sandbox is in the way. "errno" by default. ` +
+			`The sandbox is entered once everything is open, and takes away capabilities, files, and system calls.`},
 		{"audit", `Which permitted calls are recorded, beside all that is denied or dropped: "denials" for none, "hazards" for those of the verbs hazard and administer, "all". "hazards" by default. ` +
 			`Of each kind, each uid has ten records and then one a second; how many were left out stands in the next one.`},
 	}
@@ -158,6 +173,14 @@ func (s *Server) read(t *table) {
 			t.fail("log-level", "log-level must be debug, info, warning or error")
 		}
 		s.LogLevel = level
+	}
+	// sandbox says what becomes of a system call that is not needed.
+	if name, ok := t.text("sandbox"); ok {
+		sandbox, known := sandboxes[name]
+		if !known {
+			t.fail("sandbox", "sandbox must be errno, kill or off")
+		}
+		s.Sandbox = sandbox
 	}
 	// audit says which permitted calls are recorded.
 	if name, ok := t.text("audit"); ok {

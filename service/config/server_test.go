@@ -31,6 +31,7 @@ func TestServer(t *testing.T) {
 	got, err := ParseServer("h.toml", `
 log-level = "warning"
 audit = "all"
+sandbox = "kill"
 [limits]
 connections = 100
 connections-reserved = 0
@@ -47,7 +48,7 @@ reclaim-msec = 6
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
+	want := &Server{LogLevel: slog.LevelWarn, Audit: AuditAll, Sandbox: SandboxKill, Limits: Limits{100, 0, 100, 65536, 65536, time.Millisecond, 2 * time.Millisecond, 3, 4, 5, 6 * time.Millisecond}}
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -106,6 +107,7 @@ func TestServerRefused(t *testing.T) {
 		{"unknown key", "Log-Level = \"info\"", `h.toml:1: unknown key "Log-Level" (did you mean log-level?)`},
 		{"no level", "\nlog-level = \"loud\"", "h.toml:2: log-level must be debug, info, warning or error"},
 		{"no audit", "\naudit = \"none\"", "h.toml:2: audit must be denials, hazards or all"},
+		{"no sandbox", "\nsandbox = \"none\"", "h.toml:2: sandbox must be errno, kill or off"},
 		{"level a number", "log-level = 3", "h.toml:1: log-level must be a string, not an integer"},
 		{"limits no table", "limits = 3", "h.toml:1: limits must be a table, not an integer"},
 		{"unknown limit", "[limits]\nconections = 5", `h.toml:2: unknown key "conections" (did you mean connections?)`},
