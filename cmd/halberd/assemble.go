@@ -61,8 +61,10 @@ func assemble(f flags, log *slog.Logger, level *slog.LevelVar, stdout io.Writer)
 		for _, socket := range c.Sockets {
 			_ = socket.Close()
 		}
+		return nil, err
 	}
-	return s, err
+	confine(f, s, &c, opt, settings.Sandbox)
+	return s, nil
 }
 
 func options(f flags) config.Options {

@@ -133,6 +133,9 @@ func Command(t testing.TB, arguments ...string) *exec.Cmd {
 	return exec.Command(arguments[0], arguments[1:]...)
 }
 
+// Folder is the folder of that copy, once Command was called. It is removed when the tests end.
+func Folder() string { return readable }
+
 // childName is what the copy of the test binary is called.
 const childName = "child.test"
 
