@@ -101,6 +101,9 @@ var attempts = []attempt{
 	{"put on another filter", ofSeccomp, unix.ENOSYS, func(*scene) error { return raw(unix.SYS_SECCOMP, 99) }},
 }
 
+// raw makes a system call on this thread.
+//
+//go:uintptrescapes
 func raw(call uintptr, arguments ...uintptr) error {
 	var a [3]uintptr
 	copy(a[:], arguments)

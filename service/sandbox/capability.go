@@ -24,7 +24,6 @@ func dropCapabilities(keeping []int) (held string, missing error) {
 	left := has.only(keeping)
 	if left != has {
 		err := allThreads(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&left[0])), 0)
-		keep(&header, &left)
 		if err != nil {
 			return "", fmt.Errorf("cannot let go of capabilities: %w", err)
 		}

@@ -133,7 +133,6 @@ func filterCalls(c *Config) (held string, missing error) {
 	// All threads at once. What is refused is logged by the kernel. Mitigations that a program needs which runs what others wrote are not asked for: this one does not.
 	flags := uintptr(unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_LOG | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW)
 	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
-	keep(&program)
 	switch {
 	case errno != 0:
 		return "", fmt.Errorf("cannot filter system calls: %w", tell(errno))

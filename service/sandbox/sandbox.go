@@ -27,7 +27,6 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -80,7 +79,10 @@ func (r *Report) add(held string, missing error) {
 // String lists the layers that hold.
 func (r Report) String() string { return strings.Join(r.Held, ", ") }
 
-// allThreads makes a system call on every thread of the runtime, and has threads to come inherit what it did. The result is the same on all of them, or the runtime ends the process.
+// allThreads makes a system call on every thread of the runtime, and has threads to come inherit what it did. The result is the same on all of them, or the runtime ends the process. What is
+// given as an address stays where it is.
+//
+//go:uintptrescapes
 func allThreads(call, a, b, c uintptr) error {
 	if _, _, errno := syscall.AllThreadsSyscall(call, a, b, c); errno != 0 {
 		return tell(errno)
@@ -101,6 +103,3 @@ func tell(errno syscall.Errno) error {
 	}
 	return errno
 }
-
-// keep has a value outlive a system call that was given its address as a number.
-func keep(values ...any) { runtime.KeepAlive(values) }

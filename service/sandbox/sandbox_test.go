@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +35,11 @@ func TestMain(m *testing.M) {
 	if what := os.Getenv(childVariable); what != "" {
 		os.Exit(child(what, os.Args[1]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
+	}
+	os.Exit(code)
 }
 
 // threads is how many the child has before it enters, beside the runtime's own.
@@ -114,19 +119,35 @@ func program(t *testing.T) string {
 		}
 		return path
 	}
-	if _, err := os.Stat("sandbox.go"); err != nil {
-		t.Skipf("a test binary without C: %v", err)
-	}
-	path := filepath.Join(t.TempDir(), "child.test")
-	cmd := exec.Command("go", "test", "-c", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+	path, err := built()
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 		t.Skipf("a test binary without C: %v", err)
 	} else if err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatal(err)
 	}
 	return path
 }
+
+// built is where a test binary is that was built without C, once. TestMain removes it.
+var built = sync.OnceValues(func() (string, error) {
+	if _, err := os.Stat("sandbox.go"); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "halberd-sandbox-test-")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
+	cmd := exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "child.test"), ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build a test binary: %w: %s", err, out)
+	}
+	return filepath.Join(dir, "child.test"), nil
+})
+
+// builtIn is the folder of what was built, or "".
+var builtIn string
 
 // skipWithout skips where the kernel, or what emulates it, has no sandboxes at all.
 func skipWithout(t *testing.T) {
