@@ -144,7 +144,7 @@ func TestInterlock(t *testing.T) {
 			{0, "Set", on("b"), tooEarly("m", "d", "50"), "0000"},
 			{20500 * time.Microsecond, "Toggle", `{"line":"d"}`, tooEarly("m", "b", "30"), "0000"},
 			{0, "Set", on("a"), `{}`, "1000"},
-			{0, "Set", off("b"), `{}`, "1000"}, // no second deactivation
+			{0, "Set", off("d"), `{}`, "1000"}, // no second deactivation
 			{29500 * time.Microsecond, "Set", on("b"), `{}`, "1100"},
 			{0, "Set", on("b"), `{}`, "1100"},
 			{0, "Set", on("d"), lockedBy("m", "b"), "1100"},
@@ -186,6 +186,11 @@ func TestInterlock(t *testing.T) {
 			{10 * ms, "SetMany", `{"values":{"b":0,"d":1}}`, tooEarly("m", "b", "10"), "0100"},
 			{0, "Set", on("d"), `{}`, "0101"},
 			{0, "Pulse", `{"line":"b","value":0,"durationUSec":10}`, `NotSupported{"feature":"interlock"}`, "0101"},
+		}},
+		{"two of three, and a group", []simtest.Entry{together("g", `"a","b"`), interlocked("m", `"a","b","d"`, `,"max-active":2,"dead-time-msec":10`)}, []lockStep{
+			{10 * ms, "Set", on("a"), `{}`, "1000"},
+			{0, "SetMany", `{"values":{"a":0,"b":1}}`, tooEarly("m", "a", "10"), "1000"},
+			{0, "SetMany", `{"values":{"a":1,"b":1}}`, `{}`, "1100"},
 		}},
 		{"a line in two", []simtest.Entry{interlocked("m", `"a","b"`, ``), interlocked("n", `"b","d"`, `,"dead-time-msec":10`)}, []lockStep{
 			{10 * ms, "SetMany", `{"values":{"a":1,"d":1}}`, `{}`, "1001"},

@@ -9,6 +9,8 @@ import (
 
 // What a line that is in an interlock does otherwise. The line's guard is held, but where it is said.
 
+var _ hal.Restrained = (*Line)(nil)
+
 // Interlocks are the names of those that the line is in. No guard is needed.
 func (l *Line) Interlocks() (names []string) {
 	if l.locked != nil {
