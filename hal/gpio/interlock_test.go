@@ -446,6 +446,18 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
+// TestInterlockOfAPulseAtStart: a line that was active at the start is so still, but a pulse would activate it again within the dead time of the start.
+func TestInterlockOfAPulseAtStart(t *testing.T) {
+	lock := []simtest.Entry{interlocked("m", `"a","d"`, `,"dead-time-msec":50`)}
+	locks(t, func(k *sim.Kernel) hal.Kernel { k.Pull("A", 1); return k }, nil, lock, func(b lockBench) {
+		b.play("at start", []lockStep{
+			{0, "Set", on("a"), `{}`, "1000"},
+			{0, "Pulse", `{"line":"a","value":0,"durationUSec":10}`, tooEarly("m", "d", "50"), "1000"},
+			{50 * ms, "Pulse", `{"line":"a","value":0,"durationUSec":10}`, `{}`, "1000"},
+		})
+	})
+}
+
 func TestInterlocksOfALine(t *testing.T) {
 	locks(t, asItIs, nil, []simtest.Entry{interlocked("m", `"a","b"`, ``), interlocked("n", `"b","d"`, ``)}, func(b lockBench) {
 		for id, want := range map[string]string{"a": "m", "b": "m n", "c": "", "d": "n"} {

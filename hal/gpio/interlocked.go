@@ -68,7 +68,7 @@ func (l *Line) setFor(p *pulse) (changed bool, err error) {
 		}
 	}
 	if _, err = l.acquireAsIs(); err == nil {
-		err = l.locked.admit(l, 1)
+		err = l.locked.admitPulse(l)
 	}
 	if err != nil {
 		return false, err
