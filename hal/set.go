@@ -136,6 +136,12 @@ func EscapeID(name string) string {
 // Declarer is a Device that can say how board.toml would declare it: a whole table, as text.
 type Declarer interface{ Declaration() string }
 
+// Restrained is a Device that interlocks may keep from being active.
+type Restrained interface {
+	// Interlocks are the names of those that it is in.
+	Interlocks() []string
+}
+
 // Grouped is a Device that may have to be claimed and leased together with others.
 type Grouped interface {
 	// Together are the IDs of all of them, its own too; nil for a device that stands alone.

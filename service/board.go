@@ -52,14 +52,16 @@ func (p *deviceIn) Fields(f *hal.Fields) {
 // described is what Describe says of a device.
 type described struct {
 	listed
-	bus     hal.Opt[string]
-	methods []string
+	bus        hal.Opt[string]
+	methods    []string
+	interlocks hal.Opt[[]string]
 }
 
 func (p *described) Fields(f *hal.Fields) {
 	p.listed.Fields(f)
 	f.OptText("bus", &p.bus, "The bus that calls may have to wait for.")
 	f.Texts("methods", &p.methods, 0, 64, "Methods of its class that the caller has a grant for, and that take such a device.")
+	f.OptTexts("interlocks", &p.interlocks, 1, hal.MaxID, "The interlocks that it is in.")
 }
 
 // boardClass is io.halberd.Board.
@@ -136,6 +138,9 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 		}
 		out.listed = listed{class, id, given(s.holderNames()[in.device])}
 		out.bus = hal.Opt[string]{Value: d.Bus(), Set: d.Bus() != ""}
+		if r, ok := d.(hal.Restrained); ok {
+			out.interlocks = hal.Opt[[]string]{Value: r.Interlocks(), Set: r.Interlocks() != nil}
+		}
 		for _, m := range i.Methods {
 			if rights.Covers(m) && (m.Device == "" || m.Finds(id)) {
 				out.methods = append(out.methods, m.Name)

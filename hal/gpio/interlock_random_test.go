@@ -399,7 +399,8 @@ func (r *rig) choose(chance *rand.Rand) func() {
 	case n < 92:
 		return r.safe
 	default:
-		return func() { r.claim(id, time.Duration(chance.IntN(20))*time.Millisecond) }
+		during := time.Duration(chance.IntN(20)) * time.Millisecond
+		return func() { r.claim(id, during) }
 	}
 	return func() { r.call(method, in) }
 }
@@ -443,15 +444,15 @@ func (r *rig) safe() {
 func (r *rig) claim(id string, during time.Duration) {
 	d := r.daemon.Load()
 	var release func() error
-	r.errand(d, id, "claim", func(l hal.Claimable) (err error) { release, err = l.Claim(); return err })
+	answered := r.errand(d, id, "claim", func(l hal.Claimable) (err error) { release, err = l.Claim(); return err })
 	time.Sleep(during)
-	if release != nil {
+	if answered && release != nil {
 		r.errand(d, id, "release", func(hal.Claimable) error { return release() })
 	}
 }
 
-// errand runs f where calls on a line run.
-func (r *rig) errand(d *daemon, id, what string, f func(hal.Claimable) error) {
+// errand runs f where calls on a line run. Where the daemon ends meanwhile there is no answer.
+func (r *rig) errand(d *daemon, id, what string, f func(hal.Claimable) error) (answered bool) {
 	answer := make(chan error, 1)
 	d.loop.Post(func() {
 		if d.class == nil {
@@ -469,6 +470,8 @@ func (r *rig) errand(d *daemon, id, what string, f func(hal.Claimable) error) {
 	select {
 	case err := <-answer:
 		r.count(what + " " + outcome(err))
+		return true
 	case <-d.loop.quit:
+		return false
 	}
 }

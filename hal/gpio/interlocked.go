@@ -9,6 +9,8 @@ import (
 
 // What a line that is in an interlock does otherwise. The line's guard is held, but where it is said.
 
+var _ hal.Restrained = (*Line)(nil)
+
 // Interlocks are the names of those that the line is in. No guard is needed.
 func (l *Line) Interlocks() (names []string) {
 	if l.locked != nil {
@@ -63,7 +65,7 @@ func (l *Line) putFor(p *pulse) (changed bool, err error) {
 		}
 	}
 	if _, err = l.acquireAsIs(); err == nil {
-		err = l.locked.admit(l, 1)
+		err = l.locked.admitPulse(l)
 	}
 	if err != nil {
 		return false, err

@@ -155,16 +155,30 @@ func (m *locked) admit(l *Line, value int64) error {
 	}
 	m.all.mu.Lock()
 	defer m.all.mu.Unlock()
-	switch {
-	case m.line != l:
-		return unix.ENODEV
-	case m.standing == active:
+	if m.standing == active && m.line == l {
 		return nil
+	}
+	return m.activate(l)
+}
+
+// admitPulse comes before a pulse to 0, at the end of which the line is activated: also where it is active now, that has to be permitted.
+func (m *locked) admitPulse(l *Line) error {
+	m.all.mu.Lock()
+	defer m.all.mu.Unlock()
+	return m.activate(l)
+}
+
+// activate permits an activation. The mutex is held.
+func (m *locked) activate(l *Line) error {
+	if m.line != l {
+		return unix.ENODEV
 	}
 	if refusal := m.conflict(asIs); refusal != nil {
 		return refusal
 	}
-	m.standing = doubtful
+	if m.standing != active {
+		m.standing = doubtful
+	}
 	return nil
 }
 
