@@ -168,7 +168,12 @@ func fromPath(a *attacker) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	return a.silence(dir+"/socket", dir+"/socket")
+	fd, err := a.socket(dir + "/socket")
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return a.nothing(fd, fd)
 }
 
 // fromLink binds a name below a folder that is a link, and makes the link another one then.
@@ -205,16 +210,7 @@ func fromLink(a *attacker) error {
 	return a.nothing(fd, other)
 }
 
-// silence sends from a socket with a path, and expects that nothing comes back to where it is.
-func (a *attacker) silence(name, _ string) error {
-	fd, err := a.socket(name)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return a.nothing(fd, fd)
-}
-
+// nothing sends from a socket with a path, and expects that nothing comes to where that path leads now.
 func (a *attacker) nothing(from, to int) error {
 	for a.goOn() {
 		if err := a.datagram(from, a.Read); err != nil {
