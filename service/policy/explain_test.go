@@ -139,6 +139,8 @@ func TestExplainMore(t *testing.T) {
 		{"without a call, the grant that asks less: neither limit nor rate", head + "methods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]\nwhere.brightness.max = 5\n" +
 			"[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"*\"]", "Led.Set", "",
 			"yes b 7: grant b covers io.halberd.Led.Set, for devices *"},
+		{"without a call, the first of those that ask as much", head + "methods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]\n[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]", "Led.Get", "",
+			"yes a 1: grant a covers io.halberd.Led.Get, for devices *"},
 		{"of grants that ask as much the one that Decide takes", head + "methods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]\n" +
 			"[[grant]]\nid = \"b\"\nusers = [1]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"front\"]", "Led.Get", `{"led":"front"}`,
 			"yes b 6: grant b covers the call"},

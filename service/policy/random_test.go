@@ -3,7 +3,9 @@ package policy
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,11 +118,7 @@ func randomLimits(r *rand.Rand) []modelLimit {
 	seen := map[string]bool{}
 	for range 1 + r.IntN(2) {
 		method := modelMethods[pick(r, []string{"io.halberd.Led.Set", "io.halberd.Gpio.Set", "io.halberd.I2c.Transfer", "io.halberd.Gpio.Get", "io.halberd.Policy.Reload", "io.halberd.Board.Safe"})]
-		var paths []string
-		for path := range method.paths {
-			paths = append(paths, path)
-		}
-		path := paths[r.IntN(len(paths))]
+		path := pick(r, slices.Sorted(maps.Keys(method.paths)))
 		if seen[path] {
 			continue
 		}
