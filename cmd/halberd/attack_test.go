@@ -27,7 +27,7 @@ var hunted = servicetest.GrantAll(0) + fmt.Sprintf(`
 id      = "attacker"
 users   = [%d]
 methods = ["io.halberd.Gpio.*", "io.halberd.Sensor.Get", "io.halberd.Board.Claim"]
-devices = ["Gpio/relay-up", "Sensor/board"]
+devices = ["Gpio/relay-pump", "Sensor/board"]
 `, attacker.UID) + grantVictim
 
 var grantVictim = fmt.Sprintf(`
@@ -41,7 +41,7 @@ devices = ["relay-down"]
 const (
 	victimCall  = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-down"}}`
 	victimReply = `{"parameters":{"value":0}}`
-	getUp       = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`
+	getPump     = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`
 )
 
 func setLine(line string, value int) string {
@@ -69,12 +69,12 @@ func startPreyOf(t *testing.T, limits string, program func(*testing.T, ...string
 	p.stdout.await(t, serving)
 	p.target = attack.Target{
 		Name: p.name, PID: p.Process.Pid, Attacker: attacker, Victim: victim, Timeout: 10 * time.Second,
-		Read: getUp, Change: [2]string{setLine("relay-up", 1), setLine("relay-up", 0)}, Denied: setLine("relay-pump", 1),
-		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
+		Read: getPump, Change: [2]string{setLine("relay-pump", 1), setLine("relay-pump", 0)}, Denied: setLine("relay-up", 1),
+		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-pump"]},"more":true}`,
 		Slow:       `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`,
-		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-up"]}}`,
+		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-pump"]}}`,
 		VictimCall: victimCall, VictimReply: victimReply,
-		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-pump","relay-down"]}}`,
+		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-up","relay-down"]}}`,
 			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
 	}
 	return p

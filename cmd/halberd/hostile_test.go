@@ -149,18 +149,18 @@ func TestDiedBeforeAccept(t *testing.T) {
 		t.Run(kind.String(), func(t *testing.T) {
 			p := startPrey(t, "")
 			p.signal(t, unix.SIGSTOP)
-			o := attack.Leave(t, p.target, kind, oneway(setLine("relay-up", 1)), oneway(setLine("relay-pump", 1)))
+			o := attack.Leave(t, p.target, kind, oneway(setLine("relay-pump", 1)), oneway(setLine("relay-up", 1)))
 			p.signal(t, unix.SIGCONT)
 			if o != "" {
 				t.Error(o)
 			}
 			r := raw(t, peer.Seqpacket, p.name)
 			eventually(t, "what it may do is done", func() bool {
-				got, err := r.Call(getUp)
+				got, err := r.Call(getPump)
 				return err == nil && got == `{"parameters":{"value":1}}`
 			})
 			p.stderr.await(t, "decision=denied method=io.halberd.Gpio.Set verb=control uid=4711")
-			answers(t, r, `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`, victimReply)
+			answers(t, r, `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`, victimReply)
 			p.terminate(t)
 		})
 	}
@@ -183,8 +183,8 @@ devices = ["*"]
 	p := start(t, cmd)
 	p.stdout.await(t, serving)
 	for _, kind := range transports {
-		answers(t, raw(t, kind, at), getUp, `{"parameters":`)
-		for call, want := range map[string]string{getUp: `{"error":"org.varlink.service.PermissionDenied"`, `{"method":"io.halberd.Policy.WhoAmI"}`: `{"parameters":{"uid":65534,"gid":65534,`} {
+		answers(t, raw(t, kind, at), getPump, `{"parameters":`)
+		for call, want := range map[string]string{getPump: `{"error":"org.varlink.service.PermissionDenied"`, `{"method":"io.halberd.Policy.WhoAmI"}`: `{"parameters":{"uid":65534,"gid":65534,`} {
 			if got := attack.CallAs(t, attacker, kind, at, call); !strings.HasPrefix(got, want) {
 				t.Errorf("%s: %s: got %s, want %s", kind, call, got, want)
 			}
@@ -207,7 +207,7 @@ func TestEarlyDatagrams(t *testing.T) {
 	early := file(t, fd, at)
 	r := raw(t, peer.Datagram, at)
 	for range 3 {
-		if err := r.Write(setLine("relay-up", 1)); err != nil {
+		if err := r.Write(setLine("relay-pump", 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,8 +217,8 @@ func TestEarlyDatagrams(t *testing.T) {
 			t.Errorf("got %q, %v, want it denied", got, err)
 		}
 	}
-	answers(t, r, getUp, `{"parameters":{"value":0}}`)
-	answers(t, r, setLine("relay-up", 1), `{"parameters":{}}`)
+	answers(t, r, getPump, `{"parameters":{"value":0}}`)
+	answers(t, r, setLine("relay-pump", 1), `{"parameters":{}}`)
 	p.terminate(t)
 }
 
@@ -358,7 +358,7 @@ func TestNowhereToLog(t *testing.T) {
 	})
 	defer r.Close()
 	for range 3 {
-		if got := attack.CallAs(t, attacker, peer.Stream, at, setLine("relay-pump", 1)); !strings.Contains(got, "PermissionDenied") {
+		if got := attack.CallAs(t, attacker, peer.Stream, at, setLine("relay-up", 1)); !strings.Contains(got, "PermissionDenied") {
 			t.Fatal(got)
 		}
 		answers(t, r, victimCall, victimReply)

@@ -132,7 +132,7 @@ func tried(t *testing.T, p *prey, kind peer.Transport) {
 		return
 	}
 	defer r.Close()
-	for _, call := range []string{victimCall, setLine("relay-up", 1), reload, openPort, openPort, strings.Repeat("x", 70_000)} {
+	for _, call := range []string{victimCall, setLine("relay-pump", 1), reload, openPort, openPort, strings.Repeat("x", 70_000)} {
 		got, err := r.Call(call)
 		if err == unix.EAGAIN {
 			t.Fatalf("%s: nothing came in ten seconds", call)

@@ -35,7 +35,7 @@ var policy = servicetest.GrantAll(0) + fmt.Sprintf(`
 id      = "attacker"
 users   = [%d]
 methods = ["io.halberd.Gpio.*", "io.halberd.Sensor.Get", "io.halberd.Board.Claim"]
-devices = ["Gpio/relay-up", "Sensor/board"]
+devices = ["Gpio/relay-pump", "Sensor/board"]
 
 [[grant]]
 id      = "victim"
@@ -61,17 +61,17 @@ func emulated(t *testing.T) bool {
 func target(t *testing.T, s *servicetest.Server) attack.Target {
 	return attack.Target{
 		Name: s.Name, PID: os.Getpid(), Timeout: patience, Emulated: emulated(t), Attacker: attacker, Victim: victim,
-		Read:       `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
-		Change:     [2]string{set("relay-up", 1), set("relay-up", 0)},
-		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-up"]},"more":true}`,
+		Read:       `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`,
+		Change:     [2]string{set("relay-pump", 1), set("relay-pump", 0)},
+		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-pump"]},"more":true}`,
 		Slow:       `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`,
-		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-up"]}}`,
-		Denied:     set("relay-pump", 1),
+		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-pump"]}}`,
+		Denied:     set("relay-up", 1),
 		VictimCall: `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-down"}}`, VictimReply: `{"parameters":{"value":0}}`,
-		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-pump","relay-down","button","door"]}}`,
+		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-up","relay-down","button","door"]}}`,
 			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
 		Touched: func() (n int) {
-			for _, line := range []string{"relay-pump", "relay-down", "button", "door"} {
+			for _, line := range []string{"relay-up", "relay-down", "button", "door"} {
 				n += s.Sim.Changes(line)
 			}
 			return n
