@@ -16,7 +16,7 @@ import (
 // system call that it makes is on the list of this package, for each architecture, or is never made once the daemon serves.
 var considered = strings.Fields(`
 Access Bind BytePtrFromString ByteSliceToString Capget ClockGettime Close CloseOnExec CmsgLen CmsgSpace Connect EpollCreate1 EpollCtl Errno ErrnoName
-Eventfd Fchmod FcntlInt Fstat Fsync Ftruncate Getpeername GetsockoptInt GetsockoptString GetsockoptUcred IoctlGetInt IoctlSetInt IoctlSetPointerInt
+Eventfd Fchmod FcntlInt Fstat Fsync Ftruncate Getpeername Getrlimit GetsockoptInt GetsockoptString GetsockoptUcred IoctlGetInt IoctlSetInt IoctlSetPointerInt
 Kill Listen Lstat MemfdCreate Mkdev NsecToTimespec Open Openat ParseDirent Pipe2 Poll Pread Pwrite RawSyscall RawSyscall6 Read ReadDirent Readlink
 Readlinkat Reboot Recvfrom Recvmsg Renameat SYS_ACCEPT4 SYS_BIND SYS_CONNECT SYS_EPOLL_PWAIT SYS_GETSOCKNAME SYS_GETSOCKOPT SYS_IOCTL SYS_REBOOT
 SYS_RECVMSG SYS_SENDTO SchedGetAttr Sendmsg SendmsgN Sendto SetNonblock SetsockoptInt SetsockoptTimeval Shutdown Signal Socket Socketpair Stat Sync
