@@ -17,8 +17,8 @@ const (
 	maxRefusedPerUID = 16
 )
 
-// maxAccepted is how many connections are accepted in one round: a backlog that is full keeps everybody out.
-const maxAccepted = 64
+// maxAccepted is how many connections are accepted in one round: a whole backlog, since one that is full keeps everybody out. Of one uid most of them would be closed at once.
+const maxAccepted = 256
 
 // acceptor accepts from one listening socket.
 type acceptor struct {
@@ -42,7 +42,7 @@ func (a *acceptor) accept() bool {
 	switch err {
 	case nil:
 		a.backoff.Reset()
-		a.server.admit(fd, a.socket.Transport)
+		a.admit(fd)
 		return true
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		a.exhausted(err)
@@ -77,11 +77,32 @@ func (a *acceptor) pause() {
 	})
 }
 
+// admit begins to serve a connection that was accepted, unless there is no place for it, not even to wait for a refusal: then it is closed before anything that takes time.
+func (a *acceptor) admit(fd int) {
+	s := a.server
+	if owner, err := peer.Owner(fd); err == nil && s.isCrowded(s.accounts[s.files.SubUIDs.Owner(owner)]) {
+		unix.Close(fd)
+		return
+	}
+	a.socket.Settle(fd)
+	s.admit(fd, a.socket.Transport)
+}
+
+// isCrowded reports whether an account, nil for one that has nothing, has no place for another connection.
+func (s *Server) isCrowded(a *account) bool {
+	return a != nil && a.uid != 0 && a.connections >= s.limits.perUID && s.cannotWait(a)
+}
+
+// cannotWait reports whether no more connections of an account may wait for their refusal.
+func (s *Server) cannotWait(a *account) bool {
+	return s.refused >= maxRefused || a.refused >= maxRefusedPerUID
+}
+
 // admit begins to serve a connection, or to refuse it where there are too many.
 func (s *Server) admit(fd int, t peer.Transport) {
 	c := s.newConn(fd, t)
 	c.refused = s.tooMany(c)
-	if c.refused != nil && (s.refused >= maxRefused || c.account.refused >= maxRefusedPerUID) {
+	if c.refused != nil && s.cannotWait(c.account) {
 		unix.Close(fd)
 		s.tidy(c.account)
 		return

@@ -22,6 +22,7 @@ func TestAccept(t *testing.T) {
 			}
 			defer unix.Close(fd)
 			checkFlags(t, fd)
+			s.Settle(fd)
 			if got, want := option(t, fd, unix.SO_SNDBUF), 2*sendBuffer; got != want {
 				t.Errorf("send buffer: got %d, want %d (the kernel doubles it)", got, want)
 			}
@@ -68,6 +69,7 @@ func TestAcceptClearsWhatWasInherited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		s.Settle(fd)
 		if got := option(t, fd, unix.SO_PASSCRED); got != 0 {
 			t.Errorf("%s: SO_PASSCRED: got %d, want 0", which, got)
 		}
@@ -89,6 +91,7 @@ func BenchmarkAccept(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		s.Settle(fd)
 		unix.Close(fd)
 		unix.Close(client)
 	}

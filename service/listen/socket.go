@@ -24,8 +24,9 @@ type Socket struct {
 // inode says which file a path led to.
 type inode struct{ device, number uint64 }
 
-// backlog is what the kernel lowers to net.core.somaxconn.
-const backlog = 4096
+// backlog is how many connections wait to be accepted, as in halberd.socket; the kernel lowers it to net.core.somaxconn. They are accepted in their order, whoever they are of, so that a longer one
+// would be a longer wait for whoever comes behind a flood.
+const backlog = 256
 
 // sendBuffer is SO_SNDBUF of a connection, in bytes; the kernel doubles it, and a packet may then have 64 KiB less 32 bytes. Left at its default, a
 // client that does not read would pin 0.2 MiB of kernel memory.

@@ -26,6 +26,15 @@ func FromConn(fd int, t Transport) (Credentials, error) {
 	return Credentials{UID: u.Uid, GID: u.Gid, Groups: groups, PID: u.Pid, Label: label(fd), Transport: t}, nil
 }
 
+// Owner asks the kernel for the uid alone, for whoever is not to be asked about further.
+func Owner(fd int) (uint32, error) {
+	u, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return nobody, fmt.Errorf("cannot read the peer's credentials: %w", err)
+	}
+	return u.Uid, nil
+}
+
 const (
 	usualGroups = 32      // what most peers have fewer of
 	maxGroups   = 1 << 16 // NGROUPS_MAX, include/uapi/linux/limits.h

@@ -59,6 +59,17 @@ func visibleGroups(t *testing.T, conn int, groups []uint32) []uint32 {
 }
 
 // The identity is that of connect(2), and survives the death of who connected.
+// TestOwner: the same uid as FromConn has, and nobody's beside an error.
+func TestOwner(t *testing.T) {
+	c := startChild(t, &syscall.Credential{Uid: 4711, Gid: 4712, Groups: []uint32{}})
+	if got, err := Owner(c.conn); got != 4711 || err != nil {
+		t.Errorf("got %d, %v, want 4711", got, err)
+	}
+	if got, err := Owner(-1); got != nobody || !errors.Is(err, unix.EBADF) {
+		t.Errorf("got %d, %v, want nobody, EBADF", got, err)
+	}
+}
+
 func TestFromConnOfADeadPeer(t *testing.T) {
 	c := startChild(t, &syscall.Credential{Uid: 4711, Gid: 4712, Groups: []uint32{4713}})
 	c.end()
