@@ -9,10 +9,20 @@ cd "$(dirname "$0")/.."
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo devel)}
 
+# Functions of what no call goes through are not inlined: 0.13 MB of the daemon for armv7. For each package the last pattern holds.
+module=$(go list -m)
+compile=()
+for cold in "$module"/{hal,init,cmd,service/config}/... github.com/BurntSushi/toml/... encoding/json log/slog time flag; do
+	compile+=("-gcflags=$cold=-l")
+done
+for hot in "$module"/hal{,/wire,/gpio,/kernel}; do
+	compile+=("-gcflags=$hot=")
+done
+
 # build FOLDER: for the platform that the environment names.
 build() {
 	mkdir -p "$1"
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$version" \
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false "${compile[@]}" -ldflags "-s -w -buildid= -X main.version=$version" \
 		-o "$1/" ./cmd/halberd ./cmd/halctl
 }
 
