@@ -103,6 +103,7 @@ on_target() {
 prepare() {
 	need python3 python3-minimal "tests with a client in Python"
 	need systemd-socket-activate systemd "tests of activation by systemd"
+	need strace strace "tests with system calls that fail"
 	need zsh zsh "the completion of zsh"
 	need fish fish "the completion of fish"
 	HALBERD_VARLINKCTL=$(cross/varlinkctl.sh) || absent+=("varlinkctl is missing (Debian 13 package systemd): skipped: tests with systemd's client")

@@ -332,12 +332,33 @@ func TestReloadStorm(t *testing.T) {
 	p.terminate(t)
 }
 
-// TestNowhereToLog: a daemon whose records cannot be written, since the disk is full, goes on.
+// TestNowhereToLog: a daemon whose records cannot be written, since the disk is full or nobody has the other end of the pipe any more, goes on.
 func TestNowhereToLog(t *testing.T) {
 	servicetest.SkipUnlessRoot(t)
+	for name, open := range map[string]func(*testing.T) *os.File{
+		"a full disk":            func(t *testing.T) *os.File { return openFile(t, "/dev/full") },
+		"a pipe that nobody has": brokenPipe,
+	} {
+		t.Run(name, func(t *testing.T) { servesWithout(t, open(t)) })
+	}
+}
+
+func brokenPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// servesWithout expects that a daemon with such a standard error serves, and ends well.
+func servesWithout(t *testing.T, stderr *os.File) {
 	at, dir := name(), folder(t, map[string]string{"policy.d/10.toml": hunted})
 	cmd := daemon(t, append([]string{"-sim", "-config", dir}, everywhere(at)...)...)
-	cmd.Stderr = openFile(t, "/dev/full")
+	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -187,6 +187,7 @@ func (le *lease) take() {
 	}
 	if le.err != nil {
 		le.unmark(le.lines)
+		le.err = le.failed.refuse(le.err) // here, since asking the chip may wait for it
 	}
 }
 
