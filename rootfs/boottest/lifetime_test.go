@@ -206,6 +206,7 @@ func clearTrace(t testing.TB) {
 
 // TestWatchdog: systemd's watchdog is armed and the daemon tells it that it lives.
 func TestWatchdog(t *testing.T) {
+	must(t, app, "gpio", "get", "button") // it is there
 	if got := property(t, "halberd.service", "WatchdogUSec"); got != "30s" {
 		t.Errorf("WatchdogUSec is %s, want 30s", got)
 	}
