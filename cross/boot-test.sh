@@ -3,14 +3,14 @@
 #
 # Makes the images of the tested targets (or those named), boots each under a system emulator, and runs the tests of rootfs/boottest in it: twice, with halberd.service
 # disabled, where the first call starts the daemon, and enabled. Everything that go test said is kept in build/boot-test/, with the consoles.
-# What is missing is installed where that can be done (root and apt-get) and named otherwise. There is a deadline of BOOT_TEST_SECONDS (1500) for the boots.
+# What is missing is installed where that can be done (root and apt-get) and named otherwise. There is a deadline of BOOT_TEST_SECONDS (1800) for the boots.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 . cross/target.sh
 
 logs=build/boot-test
 failed=()
-deadline=$((SECONDS + ${BOOT_TEST_SECONDS:-1500}))
+deadline=$((SECONDS + ${BOOT_TEST_SECONDS:-1800}))
 
 # boot NAME MODE [GO TEST ARGUMENT]...
 boot() {
@@ -22,7 +22,7 @@ boot() {
 		return
 	fi
 	printf '\n== %s booted, halberd.service %s\n' "$name" "$mode"
-	BOOT_SECONDS=$((left < 660 ? left : 660)) CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm \
+	BOOT_SECONDS=$((left < 780 ? left : 780)) CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm \
 		go test -vet=off -count=1 -timeout 30m -v -tags boot -exec "$PWD/rootfs/image/boot.sh $name $mode" "$@" ./rootfs/boottest 2>&1 |
 		tee "$logs/$name-$mode.txt" | awk -v platform="$name, $mode" -v skips="$logs/$name-$mode.skips" -f cross/testlog.awk
 	[ "${PIPESTATUS[0]}" = 0 ] || failed+=("$name-$mode")

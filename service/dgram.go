@@ -24,6 +24,12 @@ type datagrams struct {
 	senders map[sender]*caller
 	free    []*datagram
 	waiting int // for their turn
+	unread  *unread
+}
+
+func newDatagrams(s *Server, fd int) (*datagrams, error) {
+	u, err := newUnread(fd)
+	return &datagrams{server: s, fd: fd, senders: map[sender]*caller{}, unread: u}, err
 }
 
 // sender is an identity that datagrams come from.
@@ -207,6 +213,11 @@ func (d *datagrams) sender(p *frame.Packet) *caller {
 // send answers, or drops the answer: nobody waits for a datagram's sender.
 func (d *datagrams) send(call *datagram, reply []byte) {
 	if len(call.address) == 0 {
+		return
+	}
+	if !d.unread.admit(d.server.files.SubUIDs.Owner(call.cred.UID), len(reply)) {
+		d.server.dropped++
+		call.recordDrop("reply to a datagram dropped: the uid does not read those that it got")
 		return
 	}
 	if _, err := frame.Send(d.fd, reply, call.address); err != nil {

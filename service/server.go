@@ -307,7 +307,11 @@ func (s *Server) wait(socket *listen.Socket) error {
 	case socket.Listening:
 		return s.loop.Add(socket.FD, unix.EPOLLIN, &acceptor{server: s, socket: socket})
 	case socket.Transport == peer.Datagram:
-		return s.loop.Add(socket.FD, unix.EPOLLIN, &datagrams{server: s, fd: socket.FD, senders: map[sender]*caller{}})
+		d, err := newDatagrams(s, socket.FD)
+		if err != nil {
+			return err
+		}
+		return s.loop.Add(socket.FD, unix.EPOLLIN, d)
 	}
 	fd, err := unix.FcntlInt(uintptr(socket.FD), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

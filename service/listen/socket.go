@@ -32,6 +32,9 @@ const backlog = 256
 // client that does not read would pin 0.2 MiB of kernel memory.
 const sendBuffer = 32 << 10
 
+// datagramBuffer is SO_SNDBUF of the datagram socket, as in halberd.socket: replies to all callers that they have not read yet are in it.
+const datagramBuffer = 1 << 20
+
 var socketTypes = [...]int{peer.Stream: unix.SOCK_STREAM, peer.Seqpacket: unix.SOCK_SEQPACKET, peer.Datagram: unix.SOCK_DGRAM}
 
 // Bind makes a socket at an address: non-blocking, close-on-exec, and listening where its type listens. The caller closes it.
@@ -78,6 +81,7 @@ func (s *Socket) prepare() error {
 	if s.Transport != peer.Datagram {
 		return nil
 	}
+	_ = unix.SetsockoptInt(s.FD, unix.SOL_SOCKET, unix.SO_SNDBUF, datagramBuffer) // as much of it as the system lets everybody have
 	return unix.SetsockoptInt(s.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
 }
 
