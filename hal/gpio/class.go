@@ -50,7 +50,7 @@ func methods(lines *hal.Set[*Line]) []*hal.Method {
 		hal.OnValues(lines, hal.Control, hal.Values{Name: "values", Of: hal.Range{Min: 0, Max: 1}, Doc: "The logical value of each line, by the devices' IDs."}, "SetMany",
 			"Sets several outputs. Lines of one gpio-group are set by one call of the kernel, which is at once where the chip can. All else is set in order, what only deactivates first.\n"+
 				"On an error, what was set is set back as far as possible, and the answer is why the first one failed. Lines that are not set, in a group too, stay as they are.\n"+
-				"Interlocked where an interlock forbids one of them; then none is set. One line can take the place of another one where there is no dead time, and they are not of one gpio-group.", setMany),
+				"Interlocked where an interlock forbids one of them; then none is set. One line can take the place of another one where there is no dead time, and they are not of one gpio-group; else it takes two calls.", setMany),
 		hal.On(lines, hal.Control, "Toggle", "Sets an output to the opposite of what it was set to last. Interlocked as for Set.", (*Line).toggle),
 		hal.OnLater(lines, hal.Control, "Pulse", "Sets an output to a value for a while, and then to the other value. It answers after the pulse, and the pulse is ended whatever happens to the caller, also when Halberd is stopped.\n"+
 			"Meanwhile the line is Busy for all that would change it; it can be read and watched. A call of Board.Safe, or the end of a claim, ends the pulse before its time: io.systemd.System with ECANCELED.\n"+

@@ -1,6 +1,7 @@
 package gpio
 
 import (
+	"math"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -101,9 +102,15 @@ func (i *interlock) refusal(other *locked) *hal.Interlocked {
 	return &hal.Interlocked{Group: i.name, Conflicting: other.id}
 }
 
+// never is how long to wait for what only another call brings about.
+const never = time.Duration(math.MaxInt64)
+
 // tooEarly is the answer where time is all that stands against a call. Whoever waits so long is not refused for the same reason.
 func (i *interlock) tooEarly(other *locked, left time.Duration) *hal.Interlocked {
 	r := i.refusal(other)
+	if left == never {
+		return r
+	}
 	r.RetryAfterMSec = hal.Some(int64((left + time.Millisecond - 1) / time.Millisecond))
 	return r
 }

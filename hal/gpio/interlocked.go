@@ -182,15 +182,19 @@ func taken(_ *interlock, other *locked) (bool, time.Duration) { return other.res
 func (p planned) sees(plan map[*locked]planned) view {
 	return func(i *interlock, other *locked) (bool, time.Duration) {
 		its, isPlanned := plan[other]
+		left := time.Duration(0)
+		if i.dead > 0 {
+			left = never // a dead time would begin with this call
+		}
 		switch {
 		case isPlanned && its.value == 1:
 			return true, 0
 		case !isPlanned || !other.counts() || other.reserved > 0:
 			return asIs(i, other)
 		case its.step < p.step:
-			return false, i.dead
+			return false, left
 		case its.step == p.step:
-			return true, i.dead
+			return true, left
 		}
 		return true, 0
 	}
