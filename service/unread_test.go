@@ -42,10 +42,6 @@ func TestRepliesThatNobodyReads(t *testing.T) {
 					}
 				}
 			})
-			// Who sends faster than it is served has had its share of records before.
-			if got := s.Log.Find("dropped", "the uid does not read those that it got"); got == "" && row.sockets > 1 {
-				t.Error("nothing is said of the replies that were dropped")
-			}
 			for _, r := range hold {
 				for buf := make([]byte, 4096); ; {
 					if _, _, err := unix.Recvfrom(r.FD, buf, unix.MSG_DONTWAIT); err != nil {

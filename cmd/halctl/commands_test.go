@@ -40,7 +40,7 @@ var commandRows = []struct {
 	{"a bad value", "gpio set relay-pump 2", 1, "", "halctl: io.halberd.Gpio.Set: org.varlink.service.InvalidParameter: {\"parameter\":\"value\"}\nvalue: Required. The logical value. From 0 to 1.\n"},
 	{"gpio set-many", "gpio set-many relay-up=1 relay-pump=0", 0, "", ""},
 	{"gpio set of what an interlock forbids", "gpio set relay-down 1", 1, "", "halctl: io.halberd.Gpio.Set: io.halberd.Interlocked: {\"group\":\"motor-direction\",\"conflicting\":\"relay-up\"}\n"},
-	{"gpio set-many of what an interlock forbids", "gpio set-many relay-down=1 relay-up=0", 1, "", "halctl: io.halberd.Gpio.SetMany: io.halberd.Interlocked: {\"group\":\"motor-direction\",\"conflicting\":\"relay-up\",\"retryAfterMSec\":50}\n"},
+	{"gpio set-many of what an interlock forbids", "gpio set-many relay-down=1 relay-up=0", 1, "", "halctl: io.halberd.Gpio.SetMany: io.halberd.Interlocked: {\"group\":\"motor-direction\",\"conflicting\":\"relay-up\"}\n"},
 	{"gpio set-many with a bad value", "gpio set-many relay-up=1 relay-pump=2", 1, "", "halctl: io.halberd.Gpio.SetMany: org.varlink.service.InvalidParameter: {\"parameter\":\"values.relay-pump\"}\nvalues: Required. The logical value of each line, by the devices' IDs. From 0 to 1.\n"},
 	{"gpio set-many with a line twice", "gpio set-many relay-up=1 relay-up=0", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values: \"relay-up\" is given twice\n"},
 	{"gpio set-many without a value", "gpio set-many relay-up", 2, "", "usage: halctl gpio set-many NAME=VALUE...: values are NAME=VALUE with an integer, not …"},

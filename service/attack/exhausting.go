@@ -292,6 +292,9 @@ func watchMany(a *attacker) error {
 		}
 		for _, r := range a.open {
 			reply, err := r.Call(a.Watch)
+			if over(err) || err == nil && reply == "" { // those of the round before are not gone yet, and there are too many
+				continue
+			}
 			if err != nil {
 				return err
 			}
