@@ -306,21 +306,27 @@ func unwrapped(text string) string { return strings.Join(strings.Fields(text), "
 // TestHelp: the usage has every command and every method of every class, and is no error for whoever asks.
 func TestHelp(t *testing.T) {
 	status, stdout, stderr := halctl(t, "-h")
-	if status != 0 || stdout != "" {
-		t.Errorf("got %d, %q, want 0 and nothing on standard output", status, stdout)
+	if status != 0 || stderr != "" {
+		t.Errorf("got %d, %q, want 0 and nothing on standard error", status, stderr)
 	}
 	for _, c := range commands() {
-		if !strings.Contains(stderr, "\n  "+c.name) {
+		if !strings.Contains(stdout, "\n  "+c.name) {
 			t.Errorf("the usage lacks %s", c.name)
 		}
 	}
 	for _, m := range deviceMethods() {
-		if !strings.Contains(unwrapped(stderr), " "+usageOf(m)+" "+firstSentence(m.Doc)) {
+		if !strings.Contains(unwrapped(stdout), " "+usageOf(m)+" "+firstSentence(m.Doc)) {
 			t.Errorf("the usage lacks %s", usageOf(m))
 		}
 	}
 	if status, stdout, _ := halctl(t, "-version"); status != 0 || stdout != "halctl devel\n" {
 		t.Errorf("-version: got %d, %q", status, stdout)
+	}
+	if status, stdout, stderr := halctl(t, "-x"); status != 2 || stdout != "" || stderr != "flag provided but not defined: -x\nhalctl -h lists the commands\n" {
+		t.Errorf("-x: got %d, %q, %q", status, stdout, stderr)
+	}
+	if status, stdout, stderr := halctl(t); status != 2 || stdout != "" || !strings.HasPrefix(stderr, "usage: halctl ") {
+		t.Errorf("without a command: got %d, %q, %q", status, stdout, stderr)
 	}
 }
 

@@ -64,17 +64,19 @@ func (p *program) run(ctx context.Context, args []string) int {
 	set.StringVar(&p.address, "a", "", "call the daemon at `ADDRESS`, as seqpacket:@halberd")
 	set.BoolVar(&p.json, "j", false, "print JSON, one object a line")
 	show := set.Bool("version", false, "print the version")
-	set.Usage = func() { p.usage() }
+	set.Usage = func() {}
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		usage(p.stdout)
 		return exitDone
 	case err != nil:
+		fmt.Fprintln(p.stderr, "halctl -h lists the commands")
 		return exitUsage
 	case *show:
 		fmt.Fprintln(p.stdout, "halctl", version)
 		return exitDone
 	case set.NArg() == 0:
-		p.usage()
+		usage(p.stderr)
 		return exitUsage
 	}
 	return p.status(p.command(ctx, set.Args()))
@@ -108,7 +110,7 @@ func (p *program) status(err error) int {
 // command finds what to do: a command of ours, or a class and one of its methods.
 func (p *program) command(ctx context.Context, args []string) error {
 	if args[0] == "help" {
-		p.usage()
+		usage(p.stdout)
 		return nil
 	}
 	help := slices.ContainsFunc(args, func(word string) bool { return word == "-h" || word == "--help" })
@@ -149,8 +151,8 @@ func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	return c, err
 }
 
-func (p *program) usage() {
-	w := p.stderr
+// usage lists the commands.
+func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: halctl [-a ADDRESS] [-j] COMMAND [ARGUMENT]...\n\n")
 	for _, c := range commands() {
 		if c.doc != "" {

@@ -32,7 +32,7 @@ func TestWrap(t *testing.T) {
 // TestUsageIsNarrow: whatever halctl prints about its use fits a terminal.
 func TestUsageIsNarrow(t *testing.T) {
 	var all bytes.Buffer
-	(&program{stderr: &all}).usage()
+	usage(&all)
 	for _, m := range deviceMethods() {
 		p := &program{stdout: &all, stderr: &all}
 		p.run(t.Context(), []string{strings.ToLower(m.Class), commandName(m.Name), "-h"})
