@@ -28,9 +28,9 @@ func hunted(t *testing.T) attack.Target {
 	}
 	return attack.Target{
 		Name: "@halberd", PID: pid, Attacker: servicetest.As{UID: app, GID: app}, Victim: servicetest.As{UID: kiosk, GID: kiosk},
-		Read:        `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
-		Change:      [2]string{`{"method":"io.halberd.Led.Set","parameters":{"led":"front","brightness":1}}`, `{"method":"io.halberd.Led.Set","parameters":{"led":"front","brightness":0}}`},
-		Watch:       `{"method":"io.halberd.Led.Watch","parameters":{"leds":["front"]},"more":true}`,
+		Read:   `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`,
+		Change: [2]string{`{"method":"io.halberd.Led.Set","parameters":{"led":"front","brightness":1}}`, `{"method":"io.halberd.Led.Set","parameters":{"led":"front","brightness":0}}`},
+		Watch:  `{"method":"io.halberd.Led.Watch","parameters":{"leds":["front"]},"more":true}`,
 		// There is no Slow: after that attack the daemon had one descriptor more than before in two of three boots, and which one it is is not known yet.
 		Denied:      `{"method":"io.halberd.Gpio.Set","parameters":{"line":"valve","value":1}}`,
 		VictimCall:  `{"method":"io.halberd.Gpio.Get","parameters":{"line":"valve"}}`,
