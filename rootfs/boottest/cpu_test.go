@@ -6,26 +6,10 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/halberd-io/halberd/service/client"
 )
-
-// TestCpu looks at each policy that the machine has; an emulated one has none as a rule.
-func TestCpu(t *testing.T) {
-	folders, _ := filepath.Glob("/sys/devices/system/cpu/cpufreq/policy*")
-	if len(folders) == 0 {
-		t.Skip("the machine has no cpufreq")
-	}
-	for _, folder := range folders {
-		got := must(t, 0, "-j", "cpu", "get", filepath.Base(folder))
-		if governor := read(t, folder+"/scaling_governor"); !strings.Contains(got, `"governor":"`+governor+`"`) {
-			t.Errorf("%s: the governor is %s, and Get gives %s", folder, governor, got)
-		}
-	}
-}
 
 // TestLatencyHold: what is handed over is the kernel's own device, where it has one.
 func TestLatencyHold(t *testing.T) {
