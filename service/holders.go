@@ -1,6 +1,7 @@
 package service
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -149,6 +150,26 @@ func (s *Server) leaseChanged(l *hal.Lease) {
 	kind := eventLeased
 	if l.Returned {
 		kind = eventReturned
+	} else if !s.permits(l) { // any more: the policy is another one since the call began
+		s.loop.Post(s.recheckLeases)
 	}
 	s.events.Publish(happening{kind, l.Class, l.Device.ID()})
+}
+
+// recheckLeases ends the leases that the policy in force does not permit any more.
+func (s *Server) recheckLeases() {
+	for _, l := range slices.Clone(s.leases.All()) {
+		if lessor, ok := l.Device.(hal.Lessor); ok && !l.Ended && !l.Returned && !s.permits(l) {
+			s.log.Info("a lease ends: the policy does not permit it any more", "device", l.Class+"/"+l.Device.ID(), callerOf(l.Holder).subject())
+			lessor.EndLease(l.Holder, func() {})
+		}
+	}
+}
+
+// permits reports whether who leased a device may still do so, by any method that passes descriptors.
+func (s *Server) permits(l *hal.Lease) bool {
+	rights := callerOf(l.Holder).rights()
+	return slices.ContainsFunc(s.catalog.Class(l.Class).Methods, func(m *hal.Method) bool {
+		return m.PassesFiles && rights.MayCall(m, l.Device.ID())
+	})
 }

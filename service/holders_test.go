@@ -21,6 +21,7 @@ type vault struct {
 	id     string
 	env    *hal.Env
 	leases []*hal.Lease
+	asked  func() // completes the lease that was asked for with LeaseLater
 }
 
 func (v *vault) ID() string  { return v.id }
@@ -33,12 +34,41 @@ func (v *vault) lease(h hal.Holder, _, _ *hal.None) error {
 	return nil
 }
 
+// leaseLater is a lease that begins with Go.
+func (v *vault) leaseLater(h hal.Holder, _, _ *hal.None, done func(error)) {
+	v.asked = func() { done(v.lease(h, nil, nil)) }
+}
+
+// ready fails until somebody waits for Go.
+func (v *vault) ready(_, _ *hal.None) error {
+	if v.asked == nil {
+		return hal.SystemError(unix.EAGAIN)
+	}
+	return nil
+}
+
+func (v *vault) goOn(_, _ *hal.None) error {
+	v.env.Loop.Post(v.asked)
+	return nil
+}
+
 // lend is a lease with a descriptor.
 func (v *vault) lend(h hal.Holder, _ *hal.None, out *lent) (err error) {
 	if out.File.FD, err = unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return err
 	}
 	return v.lease(h, nil, nil)
+}
+
+func (v *vault) EndLease(h hal.Holder, done func()) bool {
+	at := slices.IndexFunc(v.leases, func(l *hal.Lease) bool { return l.Holder == h })
+	if at < 0 {
+		return false
+	}
+	v.leases[at].Return()
+	v.leases = slices.Delete(v.leases, at, at+1)
+	v.env.Loop.Post(done)
+	return true
 }
 
 func (v *vault) giveBack(_, _ *hal.None) error {
@@ -59,6 +89,9 @@ func vaults(ids ...string) hal.Driver {
 		}
 		return &hal.Class{Name: "Vault", Doc: "Vaults.", Devices: all, Methods: []*hal.Method{
 			hal.OnHeld(all, hal.Configure, "Lease", "Leases a vault.", (*vault).lease),
+			hal.OnLater(all, hal.Configure, "LeaseLater", "Leases a vault once Go is called.", (*vault).leaseLater),
+			hal.On(all, hal.Control, "Ready", "Tells whether somebody waits for Go.", (*vault).ready),
+			hal.On(all, hal.Control, "Go", "Completes LeaseLater.", (*vault).goOn),
 			hal.OnHeld(all, hal.Configure, "Lend", "Leases a vault with a descriptor.", (*vault).lend),
 			hal.On(all, hal.Control, "Return", "Ends all leases.", (*vault).giveBack),
 		}}, nil
@@ -129,6 +162,53 @@ func TestLeasesOfOthers(t *testing.T) {
 	}
 }
 
+// TestLeasesAfterReload: a lease that the policy does not permit any more ends, and the others of the same connection go on.
+func TestLeasesAfterReload(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithDrivers(vaults("a", "b", "c")))
+	r := s.MustDial(t, peer.Stream)
+	for _, id := range []string{"a", "b", "c"} {
+		expect(t, r, vaultCall("Lease", id), done)
+	}
+	left := "[[grant]]\nid = \"admin\"\nusers = [%[1]d]\nmethods = [\"io.halberd.Policy.*\"]\n[[grant]]\nid = \"left\"\nusers = [%[1]d]\nmethods = [\"io.halberd.Vault.%[2]s\"]\ndevices = [%[3]s]\n"
+	for _, c := range []struct{ name, method, devices, left string }{
+		{"all", "*", `"*"`, heldByAll(heldBy("Vault/a", "lease", true, false), heldBy("Vault/b", "lease", true, false), heldBy("Vault/c", "lease", true, false))},
+		{"some devices", "*", `"b", "c"`, heldByAll(heldBy("Vault/b", "lease", true, false), heldBy("Vault/c", "lease", true, false))},
+		{"one device, and one of the methods that lease", "Lend", `"c"`, heldByAll(heldBy("Vault/c", "lease", true, false))},
+		{"no method that leases", "Return", `"*"`, heldByAll()},
+	} {
+		reload(t, s, r, fmt.Sprintf(left, os.Geteuid(), c.method, c.devices))
+		reload(t, s, r, servicetest.GrantAll(os.Geteuid())) // so that all are shown
+		if got, err := r.Call(holdersCall); err != nil || got != c.left {
+			t.Errorf("%s:\n got %s, %v\nwant %s", c.name, got, err, c.left)
+		}
+	}
+}
+
+// TestLeaseBehindReload: a lease that begins behind a reload, on a call from before it, ends at once where the policy does not permit it any more.
+func TestLeaseBehindReload(t *testing.T) {
+	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithDrivers(vaults("a")))
+	r, other := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Stream)
+	if err := r.Write(vaultCall("LeaseLater", "a")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, other, vaultCall("Ready", "a"), done)
+	reload(t, s, other, strings.Replace(servicetest.GrantAll(os.Geteuid()), "io.halberd.*", "io.halberd.Vault.Go\", \"io.halberd.Board.*\", \"io.halberd.Policy.*", 1))
+	expect(t, other, vaultCall("Go", "a"), done)
+	if got, err := r.Read(); err != nil || got != done {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	await(t, other, holdersCall, heldByAll())
+}
+
+// reload puts a policy in force.
+func reload(t *testing.T, s *servicetest.Server, r *servicetest.Raw, policy string) {
+	t.Helper()
+	s.SetPolicy(policy)
+	if got, err := r.Call(`{"method":"io.halberd.Policy.Reload"}`); err != nil || !strings.Contains(got, `"generation"`) {
+		t.Fatalf("cannot reload: %s, %v", got, err)
+	}
+}
+
 // TestListHolders: List and Describe say who has a device: of several the one who claimed it, or the first.
 func TestListHolders(t *testing.T) {
 	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()), servicetest.WithDrivers(vaults("a", "b", "c")))
@@ -140,7 +220,7 @@ func TestListHolders(t *testing.T) {
 	by := fmt.Sprintf(`"holder":"uid %d"`, os.Geteuid())
 	list := `{"parameters":{"devices":[{"class":"Vault","id":"a",` + by + `},{"class":"Vault","id":"b"},{"class":"Vault","id":"c",` + by + `}]}}`
 	expect(t, two, listCall, list)
-	expect(t, two, `{"method":"io.halberd.Board.Describe","parameters":{"device":"Vault/a"}}`, `{"parameters":{"class":"Vault","id":"a",`+by+`,"methods":["Lease","Lend","Return"]}}`)
+	expect(t, two, `{"method":"io.halberd.Board.Describe","parameters":{"device":"Vault/a"}}`, `{"parameters":{"class":"Vault","id":"a",`+by+`,"methods":["Lease","LeaseLater","Ready","Go","Lend","Return"]}}`)
 	one.Close()
 	await(t, two, listCall, strings.Replace(list, `"c",`+by, `"c"`, 1))
 	expect(t, two, vaultCall("Return", "a"), done)

@@ -240,7 +240,7 @@ func (s *Server) load() error {
 	return nil
 }
 
-// reload reads the policy anew, on the loop. Watches that it does not permit any more end.
+// reload reads the policy anew, on the loop. Watches, claims and leases that it does not permit any more end.
 func (s *Server) reload() error {
 	_ = notify.Reloading()
 	err := s.load()
@@ -252,6 +252,7 @@ func (s *Server) reload() error {
 			c.recheck()
 		}
 		s.recheckClaims()
+		s.recheckLeases()
 	}
 	_ = notify.Ready(fmt.Sprintf("policy generation %d", s.generation))
 	return err
