@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,39 +13,6 @@ import (
 	"github.com/halberd-io/halberd/service/attack"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
-
-// Who is who when the daemon is attacked.
-var (
-	attacker = servicetest.As{UID: 4711, GID: 4711}
-	victim   = servicetest.As{UID: 4712, GID: 4712}
-)
-
-// hunted is the policy of a daemon that is attacked: attacker and victim have a line each, and root everything.
-var hunted = servicetest.GrantAll(0) + fmt.Sprintf(`
-[[grant]]
-id      = "attacker"
-users   = [%d]
-methods = ["io.halberd.Gpio.*", "io.halberd.Sensor.Get", "io.halberd.Board.Claim"]
-devices = ["Gpio/relay-pump", "Sensor/board"]
-`, attacker.UID) + grantVictim
-
-var grantVictim = fmt.Sprintf(`
-[[grant]]
-id      = "victim"
-users   = [%d]
-methods = ["io.halberd.Gpio.Get"]
-devices = ["relay-down"]
-`, victim.UID)
-
-const (
-	victimCall  = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-down"}}`
-	victimReply = `{"parameters":{"value":0}}`
-	getPump     = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`
-)
-
-func setLine(line string, value int) string {
-	return fmt.Sprintf(`{"method":"io.halberd.Gpio.Set","parameters":{"line":%q,"value":%d}}`, line, value)
-}
 
 // maxRSS is how much memory the daemon may have whatever is done to it.
 const maxRSS = 64 << 20
@@ -64,19 +30,11 @@ func startPrey(t *testing.T, limits string) *prey { return startPreyOf(t, limits
 func startPreyOf(t *testing.T, limits string, program func(*testing.T, ...string) *exec.Cmd) *prey {
 	t.Helper()
 	servicetest.SkipUnlessRoot(t)
-	p := &prey{name: name(), dir: folder(t, map[string]string{"policy.d/10.toml": hunted, "halberd.toml": "[limits]\n" + limits})}
+	p := &prey{name: name(), dir: folder(t, map[string]string{"policy.d/10.toml": attack.Policy, "halberd.toml": "[limits]\n" + limits})}
 	p.process = start(t, program(t, append([]string{"-sim", "-config", p.dir}, everywhere(p.name)...)...))
 	p.stdout.await(t, serving)
-	p.target = attack.Target{
-		Name: p.name, PID: p.Process.Pid, Attacker: attacker, Victim: victim, Timeout: 10 * time.Second,
-		Read: getPump, Change: [2]string{setLine("relay-pump", 1), setLine("relay-pump", 0)}, Denied: setLine("relay-up", 1),
-		Watch:      `{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["relay-pump"]},"more":true}`,
-		Slow:       `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`,
-		Claim:      `{"method":"io.halberd.Board.Claim","parameters":{"devices":["Gpio/relay-pump"]}}`,
-		VictimCall: victimCall, VictimReply: victimReply,
-		Look: []string{`{"method":"io.halberd.Gpio.GetMany","parameters":{"lines":["relay-up","relay-down"]}}`,
-			`{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"method":"io.halberd.Board.Holders"}`},
-	}
+	p.target = attack.Simulated(p.name, p.Process.Pid)
+	p.target.Timeout = 10 * time.Second
 	return p
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/halberd-io/halberd/service/servicetest"
 )
 
+const getPump = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`
+
 // raw connects with a bare socket.
 func raw(t *testing.T, kind peer.Transport, name string) *servicetest.Raw {
 	t.Helper()
@@ -49,7 +51,7 @@ func descriptorsOf(t *testing.T, p *process) int {
 func TestFullTable(t *testing.T) {
 	p := startPrey(t, "connections-per-uid = 1000\n")
 	kept := raw(t, peer.Seqpacket, p.name)
-	answers(t, kept, victimCall, victimReply)
+	answers(t, kept, attack.VictimCall, attack.VictimReply)
 	before := descriptorsOf(t, p.process)
 	few := unix.Rlimit{Cur: uint64(before + 20), Max: uint64(before + 20)}
 	if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
@@ -63,11 +65,11 @@ func TestFullTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		open = append(open, r)
-		_, _ = r.Call(victimCall) // answered, or turned away
+		_, _ = r.Call(attack.VictimCall) // answered, or turned away
 	}
 	p.stderr.await(t, full)
 	for range 200 {
-		answers(t, kept, victimCall, victimReply)
+		answers(t, kept, attack.VictimCall, attack.VictimReply)
 	}
 	if n := strings.Count(p.stderr.String(), full); n > 50 {
 		t.Errorf("it tried %d times to accept a connection", n)
@@ -82,8 +84,8 @@ func TestFullTable(t *testing.T) {
 			return false
 		}
 		defer r.Close()
-		got, err := r.Call(victimCall)
-		return err == nil && got == victimReply
+		got, err := r.Call(attack.VictimCall)
+		return err == nil && got == attack.VictimReply
 	})
 	p.terminate(t)
 }
@@ -108,14 +110,14 @@ func TestColdStart(t *testing.T) {
 	for _, kind := range transports {
 		files = append(files, bind(t, kind, at))
 	}
-	dir := folder(t, map[string]string{"policy.d/10.toml": hunted, "halberd.toml": "[limits]\nconnections = 2000\nconnections-per-uid = 2000\n"})
+	dir := folder(t, map[string]string{"policy.d/10.toml": attack.Policy, "halberd.toml": "[limits]\nconnections = 2000\nconnections-per-uid = 2000\n"})
 	const waiting, calls = 250, 4
 	var open []*servicetest.Raw
 	for range waiting {
 		for _, kind := range connections {
 			r := raw(t, kind, at)
 			for range calls {
-				if err := r.Write(victimCall); err != nil {
+				if err := r.Write(attack.VictimCall); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -123,19 +125,19 @@ func TestColdStart(t *testing.T) {
 		}
 	}
 	sender, datagrams := raw(t, peer.Datagram, at), 0
-	for unix.Sendto(sender.FD, []byte(victimCall), unix.MSG_DONTWAIT, &unix.SockaddrUnix{Name: at}) == nil {
+	for unix.Sendto(sender.FD, []byte(attack.VictimCall), unix.MSG_DONTWAIT, &unix.SockaddrUnix{Name: at}) == nil {
 		datagrams++
 	}
 	p := passed(t, []string{"-config", dir}, files, "LISTEN_FDS=3")
 	for i, r := range open {
 		for range calls {
-			if got, err := r.Read(); got != victimReply || err != nil {
+			if got, err := r.Read(); got != attack.VictimReply || err != nil {
 				t.Fatalf("connection %d: got %q, %v", i, got, err)
 			}
 		}
 	}
 	for range datagrams {
-		if got, err := sender.Read(); got != victimReply || err != nil {
+		if got, err := sender.Read(); got != attack.VictimReply || err != nil {
 			t.Fatalf("a datagram: got %q, %v", got, err)
 		}
 	}
@@ -149,7 +151,7 @@ func TestDiedBeforeAccept(t *testing.T) {
 		t.Run(kind.String(), func(t *testing.T) {
 			p := startPrey(t, "")
 			p.signal(t, unix.SIGSTOP)
-			o := attack.Leave(t, p.target, kind, oneway(setLine("relay-pump", 1)), oneway(setLine("relay-up", 1)))
+			o := attack.Leave(t, p.target, kind, oneway(attack.SetLine("relay-pump", 1)), oneway(attack.SetLine("relay-up", 1)))
 			p.signal(t, unix.SIGCONT)
 			if o != "" {
 				t.Error(o)
@@ -160,7 +162,7 @@ func TestDiedBeforeAccept(t *testing.T) {
 				return err == nil && got == `{"parameters":{"value":1}}`
 			})
 			p.stderr.await(t, "decision=denied method=io.halberd.Gpio.Set verb=control uid=4711")
-			answers(t, r, `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`, victimReply)
+			answers(t, r, `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-up"}}`, attack.VictimReply)
 			p.terminate(t)
 		})
 	}
@@ -185,7 +187,7 @@ devices = ["*"]
 	for _, kind := range transports {
 		answers(t, raw(t, kind, at), getPump, `{"parameters":`)
 		for call, want := range map[string]string{getPump: `{"error":"org.varlink.service.PermissionDenied"`, `{"method":"io.halberd.Policy.WhoAmI"}`: `{"parameters":{"uid":65534,"gid":65534,`} {
-			if got := attack.CallAs(t, attacker, kind, at, call); !strings.HasPrefix(got, want) {
+			if got := attack.CallAs(t, attack.Attacker, kind, at, call); !strings.HasPrefix(got, want) {
 				t.Errorf("%s: %s: got %s, want %s", kind, call, got, want)
 			}
 		}
@@ -207,7 +209,7 @@ func TestEarlyDatagrams(t *testing.T) {
 	early := file(t, fd, at)
 	r := raw(t, peer.Datagram, at)
 	for range 3 {
-		if err := r.Write(setLine("relay-pump", 1)); err != nil {
+		if err := r.Write(attack.SetLine("relay-pump", 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,7 +220,7 @@ func TestEarlyDatagrams(t *testing.T) {
 		}
 	}
 	answers(t, r, getPump, `{"parameters":{"value":0}}`)
-	answers(t, r, setLine("relay-pump", 1), `{"parameters":{}}`)
+	answers(t, r, attack.SetLine("relay-pump", 1), `{"parameters":{}}`)
 	p.terminate(t)
 }
 
@@ -251,7 +253,7 @@ var badFiles = []struct {
 	{"its group may write", withMode(0o664)},
 	{"everybody may write", withMode(0o646)},
 	{"a grant without an end", withText("[[grant]]\nid = \"half\n")},
-	{"NUL bytes", withText(grantVictim + "\x00")},
+	{"NUL bytes", withText(attack.GrantVictim + "\x00")},
 	{"nothing but NUL bytes", withMany("", "\x00", 4096, "")},
 	{"bad UTF-8", withText("# \xff\xfe\n")},
 	{"UTF-16", withText("\xff\xfe[\x00[\x00")},
@@ -261,7 +263,7 @@ var badFiles = []struct {
 	{"many grants", withMany("", "[[grant]]\n", 2_000, "")},
 	{"deep arrays", withMany("a = ", "[", 100_000, "")},
 	{"deep tables", withMany("[", "a.", 100_000, "a]\n")},
-	{"the same id", withText(grantVictim)},
+	{"the same id", withText(attack.GrantVictim)},
 	{"another file's table", withText("[limits]\nconnections = 2\n")},
 	{"everything for everybody, in other letters", withText("[[Grant]]\nid = \"x\"\nusers = [\"0-4294967294\"]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]\n")},
 }
@@ -296,7 +298,7 @@ func TestBadFiles(t *testing.T) {
 				}
 				answers(t, r, reload, `{"error":"io.halberd.BadConfiguration"`)
 				p.signal(t, unix.SIGHUP)
-				answers(t, r, victimCall, victimReply)
+				answers(t, r, attack.VictimCall, attack.VictimReply)
 				if err := os.RemoveAll(path); err != nil {
 					t.Fatal(err)
 				}
@@ -314,7 +316,7 @@ func TestReloadStorm(t *testing.T) {
 	r := raw(t, peer.Stream, p.name)
 	answers(t, r, reload, `{"parameters":`)
 	before := descriptorsOf(t, p.process)
-	policies := []string{hunted, servicetest.GrantAll(0) + grantVictim, hunted + "[[grant]]\nid = 7\n"}
+	policies := []string{attack.Policy, servicetest.GrantAll(0) + attack.GrantVictim, attack.Policy + "[[grant]]\nid = 7\n"}
 	attack.Beside(t, p.target, "reloads", func() {
 		for i := range 300 {
 			write(t, p.dir, map[string]string{"next": policies[i%3]})
@@ -356,7 +358,7 @@ func brokenPipe(t *testing.T) *os.File {
 
 // servesWithout expects that a daemon with such a standard error serves, and ends well.
 func servesWithout(t *testing.T, stderr *os.File) {
-	at, dir := name(), folder(t, map[string]string{"policy.d/10.toml": hunted})
+	at, dir := name(), folder(t, map[string]string{"policy.d/10.toml": attack.Policy})
 	cmd := daemon(t, append([]string{"-sim", "-config", dir}, everywhere(at)...)...)
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
@@ -379,10 +381,10 @@ func servesWithout(t *testing.T, stderr *os.File) {
 	})
 	defer r.Close()
 	for range 3 {
-		if got := attack.CallAs(t, attacker, peer.Stream, at, setLine("relay-up", 1)); !strings.Contains(got, "PermissionDenied") {
+		if got := attack.CallAs(t, attack.Attacker, peer.Stream, at, attack.SetLine("relay-up", 1)); !strings.Contains(got, "PermissionDenied") {
 			t.Fatal(got)
 		}
-		answers(t, r, victimCall, victimReply)
+		answers(t, r, attack.VictimCall, attack.VictimReply)
 	}
 }
 

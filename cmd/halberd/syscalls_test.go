@@ -46,7 +46,7 @@ func TestEachSystemCallFails(t *testing.T) {
 	}
 	p := startPrey(t, "")
 	r := raw(t, peer.Stream, p.name)
-	answers(t, r, victimCall, victimReply)
+	answers(t, r, attack.VictimCall, attack.VictimReply)
 	answers(t, r, reload, `{"parameters":`)
 	r.Close()
 	before := descriptorsOf(t, p.process)
@@ -132,7 +132,7 @@ func tried(t *testing.T, p *prey, kind peer.Transport) {
 		return
 	}
 	defer r.Close()
-	for _, call := range []string{victimCall, setLine("relay-pump", 1), reload, openPort, openPort, strings.Repeat("x", 70_000)} {
+	for _, call := range []string{attack.VictimCall, attack.SetLine("relay-pump", 1), reload, openPort, openPort, strings.Repeat("x", 70_000)} {
 		got, err := r.Call(call)
 		if err == unix.EAGAIN {
 			t.Fatalf("%s: nothing came in ten seconds", call)
@@ -152,11 +152,11 @@ func healthy(t *testing.T, p *prey) {
 			return false
 		}
 		defer r.Close()
-		got, err := r.Call(victimCall)
-		return err == nil && got == victimReply
+		got, err := r.Call(attack.VictimCall)
+		return err == nil && got == attack.VictimReply
 	})
 	for _, kind := range transports {
-		answers(t, raw(t, kind, p.name), victimCall, victimReply)
+		answers(t, raw(t, kind, p.name), attack.VictimCall, attack.VictimReply)
 	}
 	answers(t, raw(t, peer.Stream, p.name), reload, `{"parameters":`)
 }

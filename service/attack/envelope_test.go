@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/halberd-io/halberd/service/attack"
 	"github.com/halberd-io/halberd/service/peer"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
@@ -129,7 +130,7 @@ func TestUnusualEnvelopes(t *testing.T) {
 // split are messages that are cut at each of their bytes.
 var split = []struct{ name, msg, want string }{
 	{"a call", get, getReply},
-	{"a change", set("relay-up", 0), `{"parameters":{}}`},
+	{"a change", attack.SetLine("relay-up", 0), `{"parameters":{}}`},
 	{"a denied call", `{"method":"io.halberd.Led.Get","parameters":{"led":"front"}}`, `{"error":"org.varlink.service.PermissionDenied","parameters":{"reason":"no grant of uid ` + uid() + ` covers io.halberd.Led.Get"}}`},
 	{"a call that is wrong", within(`"a":1`), invalid("a")},
 	{"letters of several bytes", "{\"method\":\"\u00e9\u20ac\U0001f600\"}", "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"\u00e9\u20ac\U0001f600\"}}"},

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/attack"
 	"github.com/halberd-io/halberd/service/peer"
 	"github.com/halberd-io/halberd/service/servicetest"
 )
@@ -269,8 +270,8 @@ func TestValueBoundaries(t *testing.T) {
 		{"brightness = { min = 10, max = 10 }", []string{brightness(10)}, []string{brightness(9), brightness(11)}},
 		{"brightness = { in = [0, 5, 255] }", []string{brightness(0), brightness(5), brightness(255)}, []string{brightness(1), brightness(4), brightness(6), brightness(254)}},
 		{"brightness = { max = 0 }", []string{brightness(0)}, []string{brightness(1)}},
-		{"value = { max = 0 }", []string{set("relay-up", 0)}, []string{set("relay-up", 1)}},
-		{"value = { in = [1] }", []string{set("relay-up", 1)}, []string{set("relay-up", 0)}},
+		{"value = { max = 0 }", []string{attack.SetLine("relay-up", 0)}, []string{attack.SetLine("relay-up", 1)}},
+		{"value = { in = [1] }", []string{attack.SetLine("relay-up", 1)}, []string{attack.SetLine("relay-up", 0)}},
 		{"values = { max = 0 }", []string{values(0, 0)}, []string{values(0, 1), values(1, 0), values(1, 1)}},
 		{"periodNSec = { min = 40_000 }\ndutyNSec = { max = 100 }", []string{duty(40_000, 100), duty(50_000, 0)}, []string{duty(39_999, 100), duty(40_000, 101), duty(39_999, 101)}},
 	} {
@@ -304,7 +305,7 @@ func TestRightsTakenAway(t *testing.T) {
 	admin := fmt.Sprintf("[[grant]]\nid = \"admin\"\nusers = [%d]\nmethods = [\"io.halberd.Policy.Reload\"]\n", os.Geteuid())
 	may := grant("users = [" + uid() + "]\nmethods = [\"io.halberd.Gpio.*\", \"io.halberd.Sensor.Get\"]\ndevices = [\"Gpio/relay-up\", \"Sensor/*\"]")
 	const reload, slow = `{"method":"io.halberd.Policy.Reload"}`, `{"method":"io.halberd.Sensor.Get","parameters":{"sensor":"board"}}`
-	for _, call := range []string{set("relay-up", 1), `{"method":"io.halberd.Gpio.Toggle","parameters":{"line":"relay-up"}}`, slow} {
+	for _, call := range []string{attack.SetLine("relay-up", 1), `{"method":"io.halberd.Gpio.Toggle","parameters":{"line":"relay-up"}}`, slow} {
 		for _, kind := range connections {
 			for _, at := range []int{0, 31, 32, 99} {
 				t.Run(fmt.Sprintf("%s, %s, after %d", methodOf(call), kind, at), func(t *testing.T) {
