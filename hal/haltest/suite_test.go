@@ -128,7 +128,7 @@ func TestChecksFind(t *testing.T) {
 	for _, test := range tests {
 		tested[test.check] = true
 		t.Run(test.check+"/"+test.name, func(t *testing.T) {
-			got := strings.Join(checkNamed(t, test.check).problems(harness(test.wrong)), "\n")
+			got := strings.Join(checkNamed(t, test.check).problems(harness(test.wrong), false), "\n")
 			if !strings.Contains(got, test.want) {
 				t.Errorf("the check finds\n%s\nwant among it\n%s", got, test.want)
 			}
@@ -187,14 +187,14 @@ func TestTolerates(t *testing.T) {
 		h.Calls = []Call{{Method: "Get", Parameters: `{"lamp":"hall"}`, Tolerates: "it is but a toy"}}
 		return h
 	}
-	if got := checkNamed(t, "faults in a call").problems(open); len(got) > 0 {
+	if got := checkNamed(t, "faults in a call").problems(open, false); len(got) > 0 {
 		t.Errorf("found %q, want nothing", got)
 	}
 }
 
 // A class may have devices of two kinds.
 func TestTwoKindsOfDevices(t *testing.T) {
-	if got := checkNamed(t, "names").problems(harness(flaws{shelf: "oak"})); len(got) > 0 {
+	if got := checkNamed(t, "names").problems(harness(flaws{shelf: "oak"}), false); len(got) > 0 {
 		t.Errorf("found %q, want nothing", got)
 	}
 }
@@ -206,7 +206,7 @@ func TestRefusalThatDoesNotCome(t *testing.T) {
 		h.Calls = []Call{{Method: "Get", Parameters: `{"lamp":"hall"}`, Refusal: "io.halberd.NotSupported"}}
 		return h
 	}
-	got := strings.Join(checkNamed(t, "calls").problems(open), "\n")
+	got := strings.Join(checkNamed(t, "calls").problems(open, false), "\n")
 	if !strings.Contains(got, "it is carried out, want it refused as io.halberd.NotSupported") {
 		t.Errorf("found %q, want the call that is carried out", got)
 	}
@@ -225,7 +225,7 @@ func TestBadEntries(t *testing.T) {
 			h.Entries = []Entry{e}
 			return h
 		}
-		if got := strings.Join(checkNamed(t, "documented").problems(open), "\n"); !strings.Contains(got, "cannot open the class: "+name) {
+		if got := strings.Join(checkNamed(t, "documented").problems(open, false), "\n"); !strings.Contains(got, "cannot open the class: "+name) {
 			t.Errorf("found %q, want %s", got, name)
 		}
 	}
