@@ -51,6 +51,13 @@ covered() {
 	fi
 }
 
+# fuzzed: each fuzz target for a second, beyond its seeds, which are tests like the others.
+fuzzed() {
+	printf '\n== host: each fuzz target for a second\n'
+	FUZZTIME=1s cross/fuzz.sh >"$logs/fuzz.log" 2>&1 || failed+=("fuzzing: see $logs/fuzz.log")
+	grep -E '^(ok|FAIL|---)|Failing input' "$logs/fuzz.log"
+}
+
 # instructions PLATFORM [GO TEST ARGUMENT]...: what a call costs there, against the committed figure. The race detector's own would be counted.
 instructions() {
 	local platform=$1
@@ -125,7 +132,7 @@ mkdir -p "$logs"
 rm -f "$logs"/*.skips
 prepare
 for name in "${names[@]}"; do
-	if [ "$name" = host ]; then on_host; covered; instructions host; else on_target "$name"; fi
+	if [ "$name" = host ]; then on_host; covered; fuzzed; instructions host; else on_target "$name"; fi
 done
 report "${names[@]}"
 [ ${#failed[@]} = 0 ]
