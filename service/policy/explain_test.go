@@ -170,6 +170,33 @@ func TestExplainMore(t *testing.T) {
 	}
 }
 
+// TestNearest: which of two grants is named does not depend on which comes first.
+func TestNearest(t *testing.T) {
+	cat := configtest.Catalog()
+	call := configtest.Call(cat, full("Led.Get"), `{"led":"front"}`)
+	id := Identity{UID: 1000, GID: 5, Groups: []uint32{300}, Unit: "kiosk.service", Label: "kiosk"}
+	const root = "users = [0]\nmethods = [\"io.halberd.*\"]\ndevices = [\"*\"]"
+	const far = "\nmethods = [\"io.halberd.Gpio.Set\"]\ndevices = [\"back\"]"
+	for _, c := range []struct{ name, nearer, other string }{
+		{"the same user", `users = [1000]` + "\nunits = [\"sshd.service\"]" + far, root},
+		{"the same group", `groups = ["leds"]` + "\nusers = [7]" + far, root},
+		{"the same unit", `units = ["kiosk.service"]` + "\nusers = [7]" + far, root},
+		{"the same label", `labels = ["kiosk"]` + "\nusers = [7]" + far, root},
+		{"nothing of the identity, and more of the rest", root, "users = [7]\ngroups = [301]\nunits = [\"sshd.service\"]\nlabels = [\"sshd\"]" + far},
+		{"as many conditions: the method before the device", "users = [1000]\nmethods = [\"io.halberd.Led.*\"]\ndevices = [\"back\"]", "users = [1000]\nmethods = [\"io.halberd.Led.Set\"]\ndevices = [\"front\"]"},
+		{"for fewer methods", "users = [7]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"fr*\"]", "users = [7]\nmethods = [\"io.halberd.Led.*\"]\ndevices = [\"front\"]"},
+		{"for some devices, of more methods", "users = [7]\nmethods = [\"io.halberd.Led.*\"]\ndevices = [\"front\"]", "users = [7]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]"},
+	} {
+		nearer, other := "[[grant]]\nid = \"nearer\"\n"+c.nearer+"\n", "[[grant]]\nid = \"other\"\n"+c.other+"\n"
+		for _, policy := range []string{nearer + other, other + nearer} {
+			p, _ := compile(t, cat, policy)
+			if v := p.Explain(id, call.Method, call); v.Allowed || v.Grant != "nearer" {
+				t.Errorf("%s: got %+v of\n%s", c.name, v, policy)
+			}
+		}
+	}
+}
+
 // A method alone is not out of tokens.
 func TestExplainMethodAfterTheLastToken(t *testing.T) {
 	cat := configtest.Catalog()
