@@ -116,7 +116,10 @@ func readRecord(raw []byte) (*record, error) {
 
 func readNoted(offset uint32, bits uint16) noted {
 	given := func(shift int) hal.Opt[int64] {
-		return hal.Opt[int64]{Set: bits>>shift&1 != 0, Value: int64(bits >> (shift + 1) & 1)}
+		if bits>>shift&1 == 0 {
+			return hal.Opt[int64]{}
+		}
+		return hal.Some(int64(bits >> (shift + 1) & 1))
 	}
 	n := noted{
 		offset: offset, flags: gpiocdev.LineFlagV2(bits>>shiftFlags<<kernelShift) & keptFlags,
