@@ -130,7 +130,7 @@ type status struct {
 	files, warnings                []string
 	reloadError                    hal.Opt[string]
 	boardChanged                   bool
-	queuedBytes                    int64
+	queuedBytes, unrecorded        int64
 	uids                           []usage
 }
 
@@ -146,6 +146,7 @@ func (p *status) Fields(f *hal.Fields) {
 	f.Int("connections", &p.connections, hal.Unitless, "How many are open.")
 	f.Int("dropped", &p.dropped, hal.Unitless, "How many connections and datagrams were dropped, for breaking the protocol or a limit.")
 	f.Int("queuedBytes", &p.queuedBytes, hal.Bytes, "What waits here of all uids: messages that did not come whole, and replies that nobody takes.")
+	f.Int("unrecorded", &p.unrecorded, hal.Unitless, "How many denials the audit has no record of since the start, because there were too many: the records that follow tell whose they were.")
 	hal.Each(f, "uids", &p.uids, 0, maxUsages, "What uids have of the daemon, those with the most connections first.")
 }
 
@@ -323,7 +324,7 @@ func (s *Server) boardChanged() bool { return s.config.BoardChanged != nil && s.
 func (s *Server) status(_ hal.Holder, _ *hal.None, out *status) error {
 	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Files,
 		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started),
-		warnings: s.warnings(), boardChanged: s.boardChanged(), queuedBytes: int64(s.bytes), uids: s.usages()}
+		warnings: s.warnings(), boardChanged: s.boardChanged(), queuedBytes: int64(s.bytes), unrecorded: s.audit.Unrecorded(), uids: s.usages()}
 	if s.reloadErr != nil {
 		out.reloadError = hal.Some(s.reloadErr.Error())
 	}

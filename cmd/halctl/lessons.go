@@ -22,7 +22,8 @@ type lessons struct {
 	taken   map[string]bool // IDs of grants that are known to exist
 	riddles map[string]int  // denials that no grant can be made of, and how many there were
 
-	denied, limited, omitted, lost int64
+	denied, limited int64
+	omitted, lost   int64 // denials that there is no record of, and records that came too fast; of omitted, those that a later record tells of
 }
 
 // subject is whom was denied what on which device.
@@ -49,7 +50,9 @@ func newLessons() (*lessons, error) {
 // learn takes a record in. Only denials teach anything: of a call that came too often there is a grant already.
 func (l *lessons) learn(r *record) {
 	l.taken[r.Grant] = true
-	l.omitted += r.Omitted + r.OmittedOthers
+	if r.Decision != "allowed" { // of what is permitted, others are left out
+		l.omitted += r.Omitted + r.OmittedOthers
+	}
 	l.lost += r.Lost
 	switch m := l.catalog.Method([]byte(r.Method)); {
 	case r.Decision != "denied":

@@ -23,16 +23,17 @@ func (p *program) suggest(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(args) > 0 && args[0] != "-" && strings.HasPrefix(args[0], "-"):
-		err = p.watchDenials(ctx, args, l)
-	case len(args) > 0:
+	files := len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-"))
+	if files {
 		err = readAll(args, l)
-	default:
-		err = p.watchDenials(ctx, nil, l)
+	} else {
+		err = p.watchDenials(ctx, args, l)
 	}
 	if err != nil && l.denied == 0 {
 		return err
+	}
+	if l.omitted+l.lost > 0 && (p.json || !files) {
+		fmt.Fprintln(p.stderr, wrap("halctl: "+l.missing(), 0, 0))
 	}
 	// What was learned before an error is worth as much as without it.
 	if printErr := p.printProposals(l); err == nil {
@@ -57,8 +58,9 @@ func (p *program) watchDenials(ctx context.Context, args []string, l *lessons) e
 		defer cancel()
 		ctx, begin = limited, func() { time.AfterFunc(d, cancel) }
 	}
+	before, known := p.unrecorded(ctx)
 	told := false
-	return p.follow(ctx, auditMethod, struct{}{}, func(event json.RawMessage) error {
+	err := p.follow(ctx, auditMethod, struct{}{}, func(event json.RawMessage) error {
 		if !told {
 			told = true
 			begin()
@@ -68,12 +70,31 @@ func (p *program) watchDenials(ctx context.Context, args []string, l *lessons) e
 		if err := json.Unmarshal(event, &r); err != nil {
 			return err
 		}
-		before := len(l.learned)
-		if l.learn(&r); len(l.learned) > before {
+		had := len(l.learned)
+		if l.learn(&r); len(l.learned) > had {
 			fmt.Fprintln(p.stderr, oneLine(printable(fmt.Sprintf("denied: uid %d: %s %s", r.UID, strings.TrimPrefix(r.Method, "io.halberd."), strings.Join(r.Devices, " ")))))
 		}
 		return nil
 	})
+	if known {
+		if after, ok := p.unrecorded(context.WithoutCancel(ctx)); ok {
+			l.omitted = after - before
+		}
+	}
+	return err
+}
+
+// unrecorded asks how many denials the daemon has no record of. A record tells of those before it, but of the last ones none does. It is not known where the daemon is an older one, has ended, or does not permit
+// the question.
+func (p *program) unrecorded(ctx context.Context) (n int64, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	reply, err := p.invoke(ctx, "io.halberd.Policy.Status", struct{}{})
+	var status struct{ Unrecorded *int64 }
+	if err != nil || json.Unmarshal(reply, &status) != nil || status.Unrecorded == nil {
+		return 0, false
+	}
+	return *status.Unrecorded, true
 }
 
 // maxLine is the longest line that is read, in bytes.
@@ -223,9 +244,22 @@ func (l *lessons) introduce(w io.Writer, grants int) {
 		fmt.Fprintf(w, "# Left out, denied %s: %s\n", times(l.riddles[riddle]), riddle)
 	}
 	if l.limited > 0 {
-		fmt.Fprintf(w, "# Left out: %d calls came more often than the rate of their grant permits. Its rate or burst decides.\n", l.limited)
+		fmt.Fprintf(w, "# Left out: %s came more often than the rate of a grant permits. Its rate or burst decides.\n", counted(l.limited, "call"))
 	}
-	if n := l.omitted + l.lost; n > 0 {
-		fmt.Fprintf(w, "# %d records were left out because there were too many: try again once these grants are in force.\n", n)
+	if l.omitted+l.lost > 0 {
+		fmt.Fprintf(w, "# NOT ALL IS HERE: %s\n", l.missing())
 	}
+}
+
+// missing says how many denials nothing could be learned of, and what to do about it.
+func (l *lessons) missing() string {
+	return counted(l.omitted+l.lost, "denial") + " came too fast to be recorded: each user has ten records at once, and then one a second. Do again what was denied once these grants are in force, with halctl suggest running."
+}
+
+// counted writes a number of things.
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -82,10 +82,11 @@ var suggestions = []struct {
 	{"what can be no device", []string{denial(1000, "Gpio.Set", on("*")), denial(1000, "Gpio.Set", on("a", "b c"))}, nil, []string{"# Left out, denied 2 times: io.halberd.Gpio.Set of uid 1000: what it names can be no device"}},
 	{"a method of another version", []string{denial(1000, `Gpio.Explode\n[[grant]]`, on("relay-up"))}, nil, []string{"# Left out, denied once: io.halberd.Gpio.Explode [[grant]] of uid 1000: there is no such method\n"}},
 	{"what is open to all", []string{denial(1000, "Board.Describe", on("Gpio/relay-up"))}, nil, nil},
-	{"what came too often", []string{denial(1000, "Gpio.Set", on("relay-up")+`"retryAfterMSec":3,`)}, nil, []string{"# Left out: 1 calls came more often"}},
+	{"what came too often", []string{denial(1000, "Gpio.Set", on("relay-up")+`"retryAfterMSec":3,`)}, nil, []string{"# Left out: 1 call came more often than"}},
 	{"what is permitted or dropped", []string{strings.Replace(denial(1000, "Gpio.Set", on("relay-up")), "denied", "allowed", 1), strings.Replace(denial(1000, "Gpio.Set", on("relay-up")), "denied", "dropped", 1)}, nil, nil},
-	{"records that were left out", []string{strings.Replace(denial(1000, "Gpio.Set", on("relay-up")), `"omitted":0`, `"omitted":7,"lost":2`, 1)},
-		[]string{grantOf("gpio-set-relay-up-of-1000", of1000, setOne, fmt.Sprintf(devices, `"relay-up"`))}, []string{"# 7 records were left out because there were too many"}},
+	{"records that were left out", []string{strings.Replace(denial(1000, "Gpio.Set", on("relay-up")), `"omitted":0`, `"omitted":7`, 1)},
+		[]string{grantOf("gpio-set-relay-up-of-1000", of1000, setOne, fmt.Sprintf(devices, `"relay-up"`))}, []string{"# NOT ALL IS HERE: 7 denials came too fast to be recorded"}},
+	{"records of what is permitted that were left out", []string{strings.NewReplacer(`"omitted":0`, `"omitted":7`, "denied", "allowed").Replace(denial(1000, "Gpio.Set", on("relay-up")))}, nil, []string{"# No grant would have permitted anything that was denied.\n"}},
 	{"a method without a device", []string{denial(1000, "Board.Claim", on("Gpio/relay-up"))},
 		[]string{grantOf("board-claim-Gpio/relay-up-of-1000", of1000, `"io.halberd.Board.Claim"`, fmt.Sprintf(devices, `"Gpio/relay-up"`))}, nil},
 	{"a value", []string{denial(1000, "Led.Set", beyond("front", "brightness", "200"))},
@@ -183,6 +184,14 @@ func TestSuggestAsJSON(t *testing.T) {
 	objects := jsonLines(t, stdout)
 	if status != 0 || len(objects) != 2 || objects[0]["id"] != "led-set-front-of-1000" || objects[0]["doubtful"] != false || objects[1]["doubtful"] != true || !strings.Contains(stdout, `"where":{"brightness":{"in":[200]}}`) {
 		t.Errorf("got %d, %s", status, stdout)
+	}
+}
+
+// TestSuggestAsJSONTellsWhatIsMissing: where there is no place for a comment, it is told beside.
+func TestSuggestAsJSONTellsWhatIsMissing(t *testing.T) {
+	_, stdout, stderr := halctl(t, "-j", "suggest", recorded(t, strings.Replace(denial(1000, "Policy.Status", ""), `"omitted":0`, `"omitted":1`, 1)))
+	if want := "halctl: 1 denial came too fast to be recorded"; len(jsonLines(t, stdout)) != 1 || !strings.HasPrefix(stderr, want) {
+		t.Errorf("got %s and %q, want one grant and %q", stdout, stderr, want)
 	}
 }
 
@@ -346,6 +355,41 @@ func TestSuggestEndToEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSuggestTellsWhatIsMissing: of many denials at once, those that are on record are learned, and it is told how many are not, also where no later record tells.
+func TestSuggestTellsWhatIsMissing(t *testing.T) {
+	for _, kind := range connections {
+		s := servicetest.Start(t, fmt.Sprintf("[[grant]]\nid = \"admin\"\nusers = [%d]\nmethods = [\"io.halberd.Policy.*\"]\n", os.Geteuid()))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		learning := begin(ctx, "-a", s.Address(kind), "suggest")
+		learning.stderr.await(t, 1)
+		const denied = 100
+		app := s.MustDial(t, kind)
+		for i := range denied {
+			if got, err := app.Call(fmt.Sprintf(`{"method":"io.halberd.Gpio.Get","parameters":{"line":"line-%d"}}`, i)); err != nil || !strings.Contains(got, "PermissionDenied") {
+				t.Fatalf("got %s, %v, want a denial", got, err)
+			}
+		}
+		var now struct{ Unrecorded int }
+		if _, stdout, _ := at(t, s, kind, "-j", "status"); json.Unmarshal([]byte(stdout), &now) != nil || now.Unrecorded == 0 {
+			t.Fatalf("got %+v of %s, want denials without records", now, stdout)
+		}
+		learning.stderr.await(t, 1+denied-now.Unrecorded)
+		cancel()
+		if status := <-learning.status; status != 0 {
+			t.Fatalf("got %d, %s", status, learning.stderr)
+		}
+		want := fmt.Sprintf("%d denials came too fast to be recorded", now.Unrecorded)
+		grants := strings.Join(grantsIn(learning.stdout.String()), "")
+		if got := learning.stdout.String(); !strings.Contains(got, "# NOT ALL IS HERE: "+want) || strings.Count(grants, `"line-`) != denied-now.Unrecorded {
+			t.Errorf("%s: got\n%s\nwant %d lines, and that %s", kind, got, denied-now.Unrecorded, want)
+		}
+		if got := learning.stderr.String(); !strings.Contains(got, "halctl: "+want) {
+			t.Errorf("%s: told %q, want that %s", kind, got, want)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type Log struct {
 	feed hal.Feed[*Record]
 
 	uids, blocks, everybody accounts
+	unrecorded              int64
 }
 
 // kind is what has a budget of its own.
@@ -60,6 +61,9 @@ func (l *Log) Follow(f func(*Record)) (stop func()) { return l.feed.Subscribe(f)
 func (l *Log) Begin(d Decision, v hal.Verb, uid uint32) *Record {
 	omitted, others, ok := l.spend(uid, kindOf(d, v))
 	if !ok {
+		if d == Denied {
+			l.unrecorded++
+		}
 		return nil
 	}
 	r := l.Now(d)
@@ -69,6 +73,9 @@ func (l *Log) Begin(d Decision, v hal.Verb, uid uint32) *Record {
 	}
 	return r
 }
+
+// Unrecorded is how many denials have no record since the start, because there were too many.
+func (l *Log) Unrecorded() int64 { return l.unrecorded }
 
 // Now makes a record that is not written.
 func (l *Log) Now(d Decision) *Record {

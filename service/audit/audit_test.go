@@ -154,6 +154,13 @@ func TestBudget(t *testing.T) {
 	if got := lines(out); len(got) != burst || !strings.Contains(got[0], "omitted=4") || strings.Contains(got[1], "omitted") {
 		t.Errorf("an hour later: %d records, the first %s", len(got), got[0])
 	}
+	for range 2 * burst {
+		write(l, Allowed, set, 1, nil)
+		write(l, Dropped, set, 1, nil)
+	}
+	if got, want := l.Unrecorded(), int64(90+4+90); got != want {
+		t.Errorf("%d denials have no record, want %d", got, want)
+	}
 }
 
 // TestBudgetsOfKinds: whoever fills one budget hides nothing that has another one.
