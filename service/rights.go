@@ -92,6 +92,7 @@ func (p *supposed) Fields(f *hal.Fields) {
 // grant is one of the caller's grants.
 type grant struct {
 	id, rate                       string
+	burst                          hal.Opt[int64]
 	methods, verbs, devices, where []string
 }
 
@@ -102,6 +103,7 @@ func (p *grant) Fields(f *hal.Fields) {
 	f.Texts("devices", &p.devices, 0, 1024, "Devices that it covers; none: methods without a device.")
 	f.Texts("where", &p.where, 0, 64, "Its limits on parameters, in words.")
 	f.Text("rate", &p.rate, "How often, as text.")
+	f.OptInt("burst", &p.burst, hal.Unitless, "With a rate: how many calls at once, after a pause.")
 }
 
 // ownGrants are the caller's grants.
@@ -257,7 +259,7 @@ func (s *Server) ownGrants(h hal.Holder, in *afterIn, out *ownGrants) error {
 			skip = g.ID != in.after.Value
 			continue
 		}
-		view := grant{g.ID, g.Rate, g.Methods, g.Verbs, g.Devices, g.Where}
+		view := grant{g.ID, g.Rate, hal.Opt[int64]{Value: g.Burst, Set: g.Burst > 0}, g.Methods, g.Verbs, g.Devices, g.Where}
 		size += len(hal.Encode(nil, &view))
 		if size > maxDatagramReply-1024 && len(out.grants) > 0 {
 			out.next = hal.Some(out.grants[len(out.grants)-1].id)

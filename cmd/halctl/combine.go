@@ -50,7 +50,7 @@ func (l *lessons) proposals() []draft {
 		return cmp.Or(cmp.Compare(a.whose(), b.whose()), compareBools(a.Doubt, b.Doubt), cmp.Compare(a.ID, b.ID), slices.Compare(a.Methods, b.Methods), slices.Compare(a.Devices, b.Devices))
 	})
 	for i := range all {
-		all[i].ID = l.unique(all[i].ID)
+		all[i].ID = unused(all[i].ID, l.taken)
 	}
 	return all
 }
@@ -126,14 +126,4 @@ func (at cell) merge(corners map[string]*corner) []draft {
 		all = append(all, *g)
 	}
 	return all
-}
-
-// unique gives an ID that no known grant has.
-func (l *lessons) unique(id string) string {
-	free := id
-	for n := 2; l.taken[free]; n++ {
-		free = fmt.Sprintf("%s-%d", id, n)
-	}
-	l.taken[free] = true
-	return free
 }

@@ -362,6 +362,21 @@ func (p *program) grants(ctx context.Context, args []string) error {
 		return &usageError{"grants"}
 	}
 	t := p.table("ID", "METHODS", "VERBS", "DEVICES", "WHERE", "RATE")
+	err := p.ownGrants(ctx, func(raw json.RawMessage, g *grant) {
+		t.row(raw, g.ID, strings.Join(g.Methods, " "), strings.Join(g.Verbs, " "), strings.Join(g.Devices, " "), strings.Join(g.Where, ", "), g.Rate)
+	})
+	return errorOr(err, t.flush)
+}
+
+// grant is one of the caller's own grants.
+type grant struct {
+	ID, Rate                       string
+	Burst                          int64
+	Methods, Verbs, Devices, Where []string
+}
+
+// ownGrants gives all that the caller has to each.
+func (p *program) ownGrants(ctx context.Context, each func(json.RawMessage, *grant)) error {
 	in := map[string]any{}
 	for {
 		reply, err := p.invoke(ctx, "io.halberd.Policy.Grants", in)
@@ -376,17 +391,14 @@ func (p *program) grants(ctx context.Context, args []string) error {
 			return err
 		}
 		for _, raw := range page.Grants {
-			var g struct {
-				ID, Rate                       string
-				Methods, Verbs, Devices, Where []string
-			}
+			var g grant
 			if err := json.Unmarshal(raw, &g); err != nil {
 				return err
 			}
-			t.row(raw, g.ID, strings.Join(g.Methods, " "), strings.Join(g.Verbs, " "), strings.Join(g.Devices, " "), strings.Join(g.Where, ", "), g.Rate)
+			each(raw, &g)
 		}
 		if page.Next == "" {
-			return t.flush()
+			return nil
 		}
 		in["after"] = page.Next
 	}

@@ -141,9 +141,14 @@ func valueOf(m *hal.Method, r *record) (value any, ok bool) {
 	case hal.Enum:
 		return r.Value, slices.Contains(d.Field.Values, r.Value)
 	case hal.Text, hal.Texts:
-		return r.Value, !strings.ContainsFunc(r.Value, func(c rune) bool { return unicode.IsControl(c) || c == unicode.ReplacementChar })
+		return r.Value, isText(r.Value)
 	}
 	return nil, false
+}
+
+// isText reports whether a grant can list such a value.
+func isText(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == unicode.ReplacementChar })
 }
 
 // maxListed is how many numbers a limit lists before it becomes a range.

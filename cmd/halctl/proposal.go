@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +17,9 @@ type proposal struct {
 	Units   []string          `json:"units,omitempty"`
 	Methods []string          `json:"methods"`
 	Devices []string          `json:"devices,omitempty"`
-	Where   map[string]limits `json:"where,omitempty"` // of one parameter
+	Where   map[string]limits `json:"where,omitempty"`
+	Rate    string            `json:"rate,omitempty"`
+	Burst   int64             `json:"burst,omitempty"`
 }
 
 // limits are what a grant's where says about one parameter.
@@ -96,10 +100,34 @@ func (p *proposal) toml(prefix string) string {
 	if p.Devices != nil {
 		line("devices = [%s]", quoted(p.Devices))
 	}
-	for parameter, l := range p.Where {
-		line("where   = { %s = { %s } }", tomlKey(parameter), l.toml())
+	if p.Where != nil {
+		line("where   = { %s }", whereTOML(p.Where))
+	}
+	if p.Rate != "" {
+		line("rate    = %q", p.Rate)
+		line("burst   = %d", p.Burst)
 	}
 	return b.String()
+}
+
+// whereTOML writes limits as the members of an inline table.
+func whereTOML(where map[string]limits) string {
+	var all []string
+	for _, parameter := range slices.Sorted(maps.Keys(where)) {
+		l := where[parameter]
+		all = append(all, tomlKey(parameter)+" = { "+l.toml()+" }")
+	}
+	return strings.Join(all, ", ")
+}
+
+// unused gives an ID that is not taken, and takes it.
+func unused(id string, taken map[string]bool) string {
+	free := id
+	for n := 2; taken[free]; n++ {
+		free = fmt.Sprintf("%s-%d", id, n)
+	}
+	taken[free] = true
+	return free
 }
 
 // identity is the line that says for whom the grant is.

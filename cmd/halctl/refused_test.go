@@ -65,6 +65,63 @@ func TestSuggestion(t *testing.T) {
 	}
 }
 
+// TestSuggestionWithinLimits: where parameters are not within limits, what is printed as a grant permits these parameters, no others, and as often as the grant that came nearest.
+func TestSuggestionWithinLimits(t *testing.T) {
+	rows := []struct{ name, method, device, limits, args, want, others string }{
+		{"a number", "Led.Set", "front", "where = { brightness = { max = 100 } }", "led set front 200", "where   = { brightness = { in = [200] } }\n", "led set front 201"},
+		{"with a rate", "Led.Set", "front", "where = { brightness = { max = 100 } }\nrate = \"50/min\"\nburst = 20", "led set front 200", "where   = { brightness = { in = [200] } }\nrate    = \"50/min\"\nburst   = 20\n", "led set front 201"},
+		{"two parameters", "Led.Blink", "front", "where = { onMSec = { max = 100 }, offMSec = { max = 100 } }", "led blink front 200 50", "where   = { offMSec = { in = [50] }, onMSec = { in = [200] } }\n", "led blink front 200 300"},
+		{"a map", "Gpio.SetMany", "relay-*", "where = { values = { max = 0 } }", "gpio set-many relay-pump=1 relay-up=0", "where   = { values = { in = [0, 1] } }\n", ""},
+		{"a word", "Led.SetTrigger", "Led/front", `where = { trigger = { in = ["none"] } }`, "led set-trigger front heartbeat", `where   = { trigger = { in = ["heartbeat"] } }` + "\n", "led set-trigger front timer"},
+		{"inside a list", "I2c.Transfer", "*", `where = { "messages.address" = { in = [81] } }`, `i2c transfer i2c0 [{"address":80,"write":"gA=="}]`, `where   = { "messages.address" = { in = [80] } }` + "\n", `i2c transfer i2c0 [{"address":82,"write":"gA=="}]`},
+		{"a device, and no parameter", "Led.Set", "status", "where = { brightness = { max = 100 } }", "led set front 200", "", ""},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			policy := fmt.Sprintf("[[grant]]\nid = \"near\"\nusers = [%d]\nmethods = [\"io.halberd.%s\"]\ndevices = [%q]\n%s\n", os.Geteuid(), row.method, row.device, row.limits)
+			s := servicetest.Start(t, policy)
+			_, _, stderr := at(t, s, transports[0], strings.Fields(row.args)...)
+			grant := suggested(stderr)
+			_, more, _ := strings.Cut(grant, "devices = ")
+			if _, more, _ = strings.Cut(more, "\n"); more != row.want || !strings.Contains(stderr, `widening the grant "near"`) {
+				t.Fatalf("got %q of\n%s\nwant %q", more, stderr, row.want)
+			}
+			s.SetPolicy(policy + grant)
+			s.Reload()
+			if status, _, stderr := at(t, s, transports[0], strings.Fields(row.args)...); status != 0 {
+				t.Errorf("with the grant: got %d, %q\n%s", status, stderr, grant)
+			}
+			if row.others == "" {
+				return
+			}
+			status, _, stderr := at(t, s, transports[0], strings.Fields(row.others)...)
+			if again := suggested(stderr); status != 1 || !strings.Contains(again, "-of-"+fmt.Sprint(os.Geteuid())+"-2\"\n") {
+				t.Errorf("with the grant, halctl %s: got %d, %q, want a denial, and a grant of another name", row.others, status, stderr)
+			}
+		})
+	}
+}
+
+// TestAdviceOnRates: where calls came too often, it is said which grant keeps them, and what would have permitted one more.
+func TestAdviceOnRates(t *testing.T) {
+	policy := func(burst int) string {
+		return fmt.Sprintf("[[grant]]\nid = \"slow\"\nusers = [%d]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"door\"]\nrate = \"2/h\"\nburst = %d\n", os.Geteuid(), burst)
+	}
+	for _, kind := range transports {
+		s := servicetest.Start(t, policy(1))
+		at(t, s, kind, "gpio", "get", "door")
+		status, _, stderr := at(t, s, kind, "gpio", "get", "door")
+		if want := `The grant "slow" permits it 2/h, and 1 call at once.`; status != 1 || !strings.Contains(stderr, "RateLimited") || !strings.Contains(stderr, want) || suggested(stderr) != "burst   = 2\n" {
+			t.Fatalf("%s: got %d, %q, want %q and a burst of 2", kind, status, stderr, want)
+		}
+		s = servicetest.Start(t, policy(2))
+		at(t, s, kind, "gpio", "get", "door")
+		if status, _, stderr := at(t, s, kind, "gpio", "get", "door"); status != 0 {
+			t.Errorf("%s: with that burst: got %d, %q", kind, status, stderr)
+		}
+	}
+}
+
 // TestSuggestionForAWatch: the same for what is followed.
 func TestSuggestionForAWatch(t *testing.T) {
 	for _, kind := range connections {
