@@ -115,10 +115,36 @@ func (p *program) list(ctx context.Context, args []string) error {
 		}
 		all = append(all, page.Devices...)
 		if page.Next == "" {
-			return p.printList(all)
+			break
 		}
 		in["after"] = page.Next
 	}
+	if class, given := in["class"].(string); given && len(all) == 0 {
+		if err := p.expectClass(ctx, class); err != nil {
+			return err
+		}
+	}
+	return p.printList(all)
+}
+
+// expectClass makes sure that a class of which nothing is listed is one: of this halctl's, or of a daemon's that knows others.
+func (p *program) expectClass(ctx context.Context, class string) error {
+	known := deviceClasses()
+	if slices.Contains(known, strings.ToLower(class)) {
+		return nil
+	}
+	reply, err := p.invoke(ctx, "org.varlink.service.GetInfo", struct{}{})
+	if err != nil {
+		return err
+	}
+	var info struct{ Interfaces []string }
+	if err := json.Unmarshal(reply, &info); err != nil {
+		return err
+	}
+	if own := strings.EqualFold(class, "Board") || strings.EqualFold(class, "Policy"); !own && slices.Contains(info.Interfaces, "io.halberd."+class) {
+		return nil
+	}
+	return &usageError{fmt.Sprintf("list [CLASS]: there is no class %q of devices; there are %s", class, strings.Join(known, ", "))}
 }
 
 // listed is one device of a list.

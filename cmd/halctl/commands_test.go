@@ -19,6 +19,9 @@ var commandRows = []struct {
 	{"list", "list gpio", 0, "CLASS  DEVICE\nGpio   button\nGpio   door\nGpio   relay-down\n…", ""},
 	{"list a class", "list led", 0, "CLASS  DEVICE\nLed    front\nLed    status\n", ""},
 	{"list a class as interfaces write it", "list Led", 0, "CLASS  DEVICE\nLed    front\nLed    status\n", ""},
+	{"list a class that there is not", "list Foo", 2, "", "usage: halctl list [CLASS]: there is no class \"Foo\" of devices; there are backlight, battery, cpu,\n        fan, gpio, …"},
+	{"list a class that there is not, as JSON", "-j list Foo", 2, "", "usage: halctl list [CLASS]: there is no class \"Foo\" of devices; …"},
+	{"list what has no devices", "list Board", 2, "", "usage: halctl list [CLASS]: there is no class \"Board\" of devices; …"},
 	{"describe", "describe Gpio/relay-pump", 0, "class    Gpio\nid       relay-pump\nmethods  Get GetMany Set …", ""},
 	{"describe a member of an interlock", "describe Gpio/relay-up", 0, "class       Gpio\nid          relay-up\nmethods     Get GetMany Set SetMany Toggle Pulse Configure Lease Watch\ninterlocks  motor-direction\n", ""},
 	{"describe a class as it is typed elsewhere", "describe gpio/relay-pump", 0, "class    Gpio\nid       relay-pump\nmethods  Get GetMany Set …", ""},
@@ -108,6 +111,16 @@ func TestCommands(t *testing.T) {
 				t.Errorf("the lines are %d and %d at the simulated chip, want 1 and 0", s.Sim.Value("relay-up"), s.Sim.Value("relay-pump"))
 			}
 		})
+	}
+}
+
+// TestListOfAnotherVersion: a class that only the daemon knows may have no devices.
+func TestListOfAnotherVersion(t *testing.T) {
+	address, _ := standIn(t, `{"parameters":{"devices":[],"interfaces":["io.halberd.Toaster"]}}`)
+	for class, want := range map[string]int{"Toaster": 0, "Oven": 2} {
+		if status, _, stderr := halctl(t, "-a", address, "list", class); status != want {
+			t.Errorf("list %s: got %d, %q, want %d", class, status, stderr, want)
+		}
 	}
 }
 
