@@ -17,7 +17,7 @@ func hint(f *failure) string {
 	if !ok {
 		return ""
 	}
-	var in struct{ Feature, Parameter string }
+	var in struct{ Feature, Parameter, Holder string }
 	if json.Unmarshal(refusal.Parameters, &in) != nil {
 		return ""
 	}
@@ -26,6 +26,8 @@ func hint(f *failure) string {
 		return "What is to be set has to be declared as an output in board.toml: direction = \"output\"."
 	case refusal.Name == client.NotSupported && in.Feature == "group":
 		return "Lines of a gpio-group in board.toml are leased only together, and stay outputs that push and pull."
+	case refusal.Name == client.Busy && in.Holder == "lease":
+		return "Somebody has a descriptor of it: halctl holders says who."
 	case refusal.Name == client.InvalidParameter:
 		return describeParameter(f.method, in.Parameter)
 	}

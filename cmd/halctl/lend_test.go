@@ -40,3 +40,25 @@ func TestLend(t *testing.T) {
 		}
 	}
 }
+
+// TestPortInUse: it is said that somebody has it, and how to find out who.
+func TestPortInUse(t *testing.T) {
+	for _, kind := range connections {
+		s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))
+		got, err := s.MustDial(t, kind).Call(`{"method":"io.halberd.Serial.Open","parameters":{"port":"modem","baud":9600}}`)
+		if strings.Contains(got, "ENOSYS") {
+			t.Skip("a terminal answers ENOSYS: this is user-mode emulation")
+		}
+		if err != nil || strings.Contains(got, "error") {
+			t.Fatalf("got %s, %v", got, err)
+		}
+		status, _, stderr := at(t, s, kind, "serial", "open", "modem", "9600", "--", "true")
+		want := "halctl: io.halberd.Serial.Open: io.halberd.Busy: {\"class\":\"Serial\",\"device\":\"modem\",\"holder\":\"lease\"}\nSomebody has a descriptor of it: halctl holders says who.\n"
+		if status != 1 || stderr != want {
+			t.Errorf("%s: got %d, %q, want %q", kind, status, stderr, want)
+		}
+		if _, stdout, _ := at(t, s, kind, "holders"); !strings.Contains(stdout, "Serial/modem") {
+			t.Errorf("%s: holders has %q", kind, stdout)
+		}
+	}
+}

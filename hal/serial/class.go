@@ -138,7 +138,7 @@ func (l *outputs) Fields(f *hal.Fields) {
 // mine runs a job on the port's worker for who has the port, and then answers.
 func (p *Port) mine(h hal.Holder, job func() error, done func(error)) {
 	if p.lease != nil && p.lease.holder != h {
-		done(hal.BusyDevice(class, p.id, ""))
+		done(hal.BusyDevice(class, p.id, byLease))
 		return
 	}
 	var err error

@@ -23,6 +23,8 @@ import (
 const (
 	class  = "Serial"
 	folder = "/sys/class/tty"
+
+	byLease = "lease" // what makes a port busy that somebody has
 )
 
 // Port is one serial port.
@@ -111,7 +113,7 @@ func (p *Port) open(h hal.Holder, s *settings, out *hal.File, done func(error)) 
 		done(hal.GoneDevice(class, p.id))
 		return
 	case p.lease != nil && (p.lease.holder != h || p.lease.over):
-		done(hal.BusyDevice(class, p.id, ""))
+		done(hal.BusyDevice(class, p.id, byLease))
 		return
 	}
 	l, fresh := p.lease, p.lease == nil

@@ -120,7 +120,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("got %q back", back)
 	}
 	b.Expect("Counters", `{"port":"modem"}`, `{"received":5,"sent":5,"frameErrors":0,"parityErrors":0,"overruns":0,"bufferOverruns":0,"breaks":0,"ctsChanges":0,"dsrChanges":0,"cdChanges":0,"riChanges":0}`)
-	other(b, "Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem"}`)
+	other(b, "Open", `{"port":"modem","baud":9600}`, `Busy{"class":"Serial","device":"modem","holder":"lease"}`)
 	if _, err := f.WriteString("for the first one"); err != nil {
 		t.Fatal(err)
 	}
@@ -181,8 +181,8 @@ func TestLines(t *testing.T) {
 	b.Expect("GetLines", `{"port":"modem"}`, `{"dtr":false,"rts":true,"cts":true,"dsr":false,"cd":false,"ri":false}`)
 	take(b, `{"port":"ttySIM1","baud":9600}`)
 	b.Expect("GetLines", `{"port":"ttySIM1"}`, `NotSupported{"feature":"lines"}`)
-	other(b, "SetLines", `{"port":"modem","rts":true}`, `Busy{"class":"Serial","device":"modem"}`)
-	other(b, "Break", `{"port":"modem","durationMSec":100}`, `Busy{"class":"Serial","device":"modem"}`)
+	other(b, "SetLines", `{"port":"modem","rts":true}`, `Busy{"class":"Serial","device":"modem","holder":"lease"}`)
+	other(b, "Break", `{"port":"modem","durationMSec":100}`, `Busy{"class":"Serial","device":"modem","holder":"lease"}`)
 }
 
 // stranger is another connection.

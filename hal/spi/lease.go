@@ -54,7 +54,7 @@ func (d *Device) begin(h hal.Holder) (l *lease, fresh bool) {
 func (d *Device) lend(h hal.Holder, _ *hal.None, out *leaseOut, done func(error)) {
 	l, fresh := d.begin(h)
 	if l == nil {
-		d.env.Loop.Post(func() { done(hal.BusyDevice(class, d.id, "")) })
+		d.env.Loop.Post(func() { done(hal.BusyDevice(class, d.id, byLease)) })
 		return
 	}
 	answered := false

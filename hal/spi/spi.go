@@ -34,6 +34,8 @@ import (
 const (
 	class  = "Spi"
 	folder = "/sys/class/spidev"
+
+	byLease = "lease" // what makes a device busy that somebody has
 )
 
 // Device is one device of spidev.
@@ -141,7 +143,7 @@ func (d *Device) Close() {
 func (d *Device) use(h hal.Holder, do func() error) error {
 	l := d.lease.Load()
 	if l != nil && l.holder != h {
-		return hal.BusyDevice(class, d.id, "")
+		return hal.BusyDevice(class, d.id, byLease)
 	}
 	return d.refuse(d.guard.Do(func() error {
 		if err := d.settle(l == nil); err != nil {

@@ -165,7 +165,7 @@ func TestStart(t *testing.T) {
 
 const (
 	onFlash  = `{"device":"flash"}`
-	busy     = `Busy{"class":"Spi","device":"flash"}`
+	busy     = `Busy{"class":"Spi","device":"flash","holder":"lease"}`
 	transfer = `{"device":"flash","segments":[{"write":"AAA="}]}`
 	normal   = `{"device":"flash","mode":0,"speedHz":1000000,"bits":8}`
 )
