@@ -63,17 +63,32 @@ func validate(opt config.Options, stdout io.Writer) error {
 	if err := errors.Join(policyErr, boardErr, serverErr); err != nil {
 		return fmt.Errorf("the configuration is bad:\n%w", err)
 	}
-	fmt.Fprintf(stdout, "good: %d grants in %d files, %d devices declared\n", len(files.Grants), len(files.Files), declared(b))
+	for _, w := range append(files.Warnings, files.Misspelt(cat, declared(b))...) {
+		fmt.Fprintln(stdout, "warning:", w)
+	}
+	fmt.Fprintf(stdout, "good: %d grants in %d files, %d devices declared\n", len(files.Grants), len(files.Files), devices(b))
 	return nil
 }
 
-// declared counts what has a table of its own: the tables of a list are about others.
-func declared(b *config.Board) int {
-	n := 0
-	for _, t := range board.Tables() {
-		if t.Key == "" {
-			n += len(b.Entries[t.Name])
+// declared are the IDs of what has a table of its own, by class: the tables of a list are about others.
+func declared(b *config.Board) map[string][]string {
+	ids := map[string][]string{}
+	for _, d := range board.Drivers() {
+		for _, t := range d.Tables {
+			for _, e := range b.Entries[t.Name] {
+				if t.Key == "" {
+					ids[d.Class] = append(ids[d.Class], e.ID)
+				}
+			}
 		}
+	}
+	return ids
+}
+
+// devices counts what is declared.
+func devices(b *config.Board) (n int) {
+	for _, ids := range declared(b) {
+		n += len(ids)
 	}
 	return n
 }

@@ -12,6 +12,7 @@ type Pattern struct {
 	Class string // "" for the class of whatever method is called
 	ID    string // without the asterisk
 	Star  bool   // every ID that begins with ID
+	Line  int    // where it stands
 }
 
 // All reports whether it is "*", which also covers calls without a device.
@@ -71,6 +72,7 @@ func (l *loader) devices(t *table, g *Grant) []Pattern {
 			t.doc.fail(e.path, "%s", what)
 			continue
 		}
+		p.Line = t.doc.lines.of(e.path)
 		all = append(all, p)
 	}
 	return all

@@ -135,6 +135,8 @@ func (l *loader) pointless(t *table, g *Grant) {
 	})
 	if !useful {
 		l.doubt(t.doc, t.path, "grant %s covers no call: no method fits all that it asks for", g.ID)
+	} else {
+		l.useless(t, g)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -295,7 +296,7 @@ burst   = 10
 		{"labels", g.Labels, []string{"u:r:kiosk_app:s0"}},
 		{"methods", g.Methods, []string{"io.halberd.Led.Set"}},
 		{"verbs", g.Verbs, []hal.Verb{hal.Control}},
-		{"devices", g.Devices, []Pattern{{"", "front", false}, {"", "panel-", true}, {"Led", "back", false}, {"", "chip/4", false}, {"", "chip/", true}}},
+		{"devices", g.Devices, []Pattern{{"", "front", false, 10}, {"", "panel-", true, 10}, {"Led", "back", false, 10}, {"", "chip/4", false, 10}, {"", "chip/", true, 10}}},
 		{"where", words(g.Where), []string{`brightness at most 128`, `mode "once"`, `rampMSec -5 to 5 and one of 1, 2`, `steady true`}},
 		{"rate", g.Rate, Rate{50, 1e9, 10}},
 	} {
@@ -371,6 +372,65 @@ func TestPolicyWarnings(t *testing.T) {
 			want := strings.ReplaceAll(tt.want, "ROOT", opt.Root)
 			if len(p.Warnings) != 1 || p.Warnings[0].String() != want {
 				t.Errorf("got %v, want %s", p.Warnings, want)
+			}
+		})
+	}
+}
+
+// TestUselessMethods: a method that the rest of a grant never covers is warned about, also by halberd check, which does not refuse it.
+func TestUselessMethods(t *testing.T) {
+	const head = "[[grant]]\nid=\"a\"\nusers=[0]\n"
+	for _, tt := range []struct{ name, text, want string }{
+		{"without the parameter", "methods=[\"io.halberd.Led.Set\",\n\"io.halberd.Led.Get\"]\ndevices=[\"*\"]\nwhere={brightness={max=5}}", "f.toml:5: grant a never covers io.halberd.Led.Get: it has no parameter brightness"},
+		{"of another verb", "methods=[\"io.halberd.Led.Get\",\"io.halberd.Led.Set\"]\nverbs=[\"control\"]\ndevices=[\"*\"]", "f.toml:4: grant a never covers io.halberd.Led.Get: its verb is observe"},
+		{"without devices", "methods=[\"io.halberd.Led.Get\",\"io.halberd.Led.Count\"]\ndevices=[\"front\"]", "f.toml:4: grant a never covers io.halberd.Led.Count: it takes no device, and the grant is for some"},
+		{"of several that are meant together", "methods=[\"io.halberd.Led.*\"]\ndevices=[\"*\"]\nwhere={brightness={max=5}}", ""},
+		{"all fit", "methods=[\"io.halberd.Led.Get\",\"io.halberd.Led.Count\"]\ndevices=[\"*\"]", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opt := testOptions(t)
+			opt.Strict = true
+			p, err := ParsePolicy(opt, configtest.Catalog(), "f.toml", head+tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range p.Warnings {
+				got = append(got, w.String())
+			}
+			if strings.Join(got, "\n") != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestMisspelt: a device that is spelt nearly as a declared one is warned about, and no other one that is not declared: the kernel may have it.
+func TestMisspelt(t *testing.T) {
+	declared := map[string][]string{"Gpio": {"relay-pump", "lamp-1"}, "Led": {"front"}}
+	for _, tt := range []struct{ name, method, devices, want string }{
+		{"declared", "io.halberd.Gpio.Set", `"relay-pump"`, ""},
+		{"misspelt", "io.halberd.Gpio.Set", "\"lamp-1\",\n\"relay-pmup\"", "f.toml:6: grant a: board.toml does not declare relay-pmup (did you mean relay-pump?)"},
+		{"misspelt, with its class", "io.halberd.Gpio.Set", `"Gpio/relay-punp"`, "f.toml:5: grant a: board.toml does not declare Gpio/relay-punp (did you mean relay-pump?)"},
+		{"misspelt, for all of Board", "io.halberd.Board.Describe", `"Led/fornt"`, "f.toml:5: grant a: board.toml does not declare Led/fornt (did you mean front?)"},
+		{"misspelt, for everything", "io.halberd.*", `"Front"`, "f.toml:5: grant a: board.toml does not declare Front (did you mean front?)"},
+		{"declared in another class", "io.halberd.Led.Set", `"relay-pump"`, ""},
+		{"a name of its own", "io.halberd.Gpio.Set", `"door"`, ""},
+		{"one of a row", "io.halberd.Gpio.Set", `"lamp-2"`, ""},
+		{"several", "io.halberd.Gpio.Set", `"relay-pum*"`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cat := configtest.Catalog()
+			p, err := parsePolicy(t, "[[grant]]\nid=\"a\"\nusers=[0]\nmethods=["+strconv.Quote(tt.method)+"]\ndevices=["+tt.devices+"]\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range p.Misspelt(cat, declared) {
+				got = append(got, w.String())
+			}
+			if strings.Join(got, "\n") != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
