@@ -36,15 +36,15 @@ func TestCheckGood(t *testing.T) {
 		want  string
 	}{
 		{"an empty folder", nil, "good: 0 grants in 0 files, 0 devices declared\n"},
-		{"one grant", map[string]string{"policy.d/50-pump.toml": pumpGrant}, "good: 1 grants in 1 files, 0 devices declared\n"},
+		{"one grant", map[string]string{"policy.d/50-pump.toml": pumpGrant}, "good: 1 grant in 1 file, 0 devices declared\n"},
 		{"everything", map[string]string{
 			"policy.d/50-pump.toml": pumpGrant, "policy.d/60-none.toml": "# nobody\n", "policy.d/README": "not read",
 			"board.toml": board, "halberd.toml": "log-level = \"debug\"\n[limits]\nconnections = 100\n",
-		}, fmt.Sprintf("good: 1 grants in 2 files, %d devices declared\n", tables)},
+		}, fmt.Sprintf("good: 1 grant in 2 files, %d devices declared\n", tables)},
 		{"a device that is misspelt", map[string]string{"policy.d/50-pump.toml": strings.Replace(pumpGrant, "relay-pump", "relay-pmup", 1), "board.toml": board},
-			fmt.Sprintf("warning: policy.d/50-pump.toml:5: grant pump: board.toml does not declare relay-pmup (did you mean relay-pump?)\ngood: 1 grants in 1 files, %d devices declared\n", tables)},
+			fmt.Sprintf("warning: policy.d/50-pump.toml:5: grant pump: board.toml does not declare relay-pmup (did you mean relay-pump?)\ngood: 1 grant in 1 file, %d devices declared\n", tables)},
 		{"a limit that no call is within", map[string]string{"policy.d/50-pump.toml": pumpGrant + "where = { value = { in = [2, 3] } }\n"},
-			"warning: policy.d/50-pump.toml:4: grant pump never covers io.halberd.Gpio.Set: it takes value from 0 to 1\ngood: 1 grants in 1 files, 0 devices declared\n"},
+			"warning: policy.d/50-pump.toml:4: grant pump never covers io.halberd.Gpio.Set: it takes value from 0 to 1\ngood: 1 grant in 1 file, 0 devices declared\n"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestCheckOfAnImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, stdout, stderr := checked("-root", image)
-	if want := "good: 1 grants in 1 files, 1 devices declared\n"; status != 0 || stdout != want {
+	if want := "good: 1 grant in 1 file, 1 device declared\n"; status != 0 || stdout != want {
 		t.Errorf("got %d, %q, %q, want 0, %q", status, stdout, stderr, want)
 	}
 	if status, _, stderr = checked("-config", filepath.Join(image, "etc/halberd")); status != 1 || !strings.Contains(stderr, "50-kiosk.toml:3: ") {

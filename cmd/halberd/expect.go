@@ -40,12 +40,20 @@ func tryPolicy(opt config.Options, names []string, stdout io.Writer) error {
 	}
 	misses := policy.Compile(files, cat, 1, nil).Misses(all)
 	if len(misses) == 0 {
-		_, err := fmt.Fprintf(stdout, "good: %d expectations are met by %d grants in %d files\n", len(all), len(files.Grants), len(files.Files))
+		_, err := fmt.Fprintf(stdout, "good: %s %s met by %s in %s\n", counted(len(all), "expectation"), are(len(all)), counted(len(files.Grants), "grant"), counted(len(files.Files), "file"))
 		return err
 	}
 	lines := make([]string, len(misses))
 	for i := range misses {
 		lines[i] = misses[i].String()
 	}
-	return fmt.Errorf("%d of %d expectations are not met:\n%s", len(misses), len(all), strings.Join(lines, "\n"))
+	return fmt.Errorf("%d of %s %s not met:\n%s", len(misses), counted(len(all), "expectation"), are(len(misses)), strings.Join(lines, "\n"))
+}
+
+// are is the verb for so many.
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }

@@ -34,10 +34,10 @@ func TestCheckExpectations(t *testing.T) {
 		stdout       string
 		stderr       []string // each in it; a path is one in the folder
 	}{
-		{"met", pumpGrant, map[string]string{"a.toml": expected}, 0, "good: 2 expectations are met by 1 grants in 1 files\n", nil},
-		{"two files", pumpGrant, map[string]string{"a.toml": expected, "b.toml": expected}, 0, "good: 4 expectations are met by 1 grants in 1 files\n", nil},
+		{"met", pumpGrant, map[string]string{"a.toml": expected}, 0, "good: 2 expectations are met by 1 grant in 1 file\n", nil},
+		{"two files", pumpGrant, map[string]string{"a.toml": expected, "b.toml": expected}, 0, "good: 4 expectations are met by 1 grant in 1 file\n", nil},
 		{"not met", pumpGrant, map[string]string{"a.toml": wrong, "b.toml": expected}, 1, "",
-			[]string{"halberd: 1 of 4 expectations are not met:\n", "/a.toml:9: io.halberd.Gpio.Set is to be permitted, and the policy denies it: grant pump: it is for devices relay-pump, and not for relay-up (", "/policy.d/50.toml:1)\n"}},
+			[]string{"halberd: 1 of 4 expectations is not met:\n", "/a.toml:9: io.halberd.Gpio.Set is to be permitted, and the policy denies it: grant pump: it is for devices relay-pump, and not for relay-up (", "/policy.d/50.toml:1)\n"}},
 		{"a bad policy", strings.Replace(pumpGrant, "methods", "metods", 1), map[string]string{"a.toml": expected}, 1, "", []string{"halberd: the policy is bad:\n", "/policy.d/50.toml:4: "}},
 		{"bad expectations", pumpGrant, map[string]string{"a.toml": strings.ReplaceAll(expected, "line =", "lion ="), "b.toml": "x"}, 1, "", []string{"halberd: the expectations are bad:\n", "/a.toml:5: ", "/a.toml:12: ", "/b.toml:"}},
 		{"no file", pumpGrant, map[string]string{"a.toml": expected, "none.toml": ""}, 1, "", []string{"halberd: the expectations are bad:\n", "/none.toml: no such file"}},
@@ -76,7 +76,7 @@ func TestExpectationsOfAnImage(t *testing.T) {
 	})
 	tests := folder(t, map[string]string{"a.toml": "[[expect]]\nuser = \"kiosk-of-image\"\nmethod = \"io.halberd.Led.Set\"\nparameters = { led = \"front\", brightness = 1 }\nallowed = true\ngrant = \"lights\"\n"})
 	status, stdout, stderr := checked("-root", root, "-test", filepath.Join(tests, "a.toml"))
-	if want := "good: 1 expectations are met by 1 grants in 1 files\n"; status != 0 || stdout != want {
+	if want := "good: 1 expectation is met by 1 grant in 1 file\n"; status != 0 || stdout != want {
 		t.Errorf("got %d, %q, %q, want 0, %q", status, stdout, stderr, want)
 	}
 }
@@ -95,7 +95,7 @@ func programs(t *testing.T) (halctl string) {
 // TestPolicyTest: `halctl policy test` is the same, by the halberd beside it.
 func TestPolicyTest(t *testing.T) {
 	halctl, config := programs(t), folder(t, map[string]string{"policy.d/50.toml": pumpGrant, "a.toml": expected})
-	if got, want := runIn(t, config, halctl, "policy", "test", "-config", config, "a.toml"), "good: 2 expectations are met by 1 grants in 1 files\n"; got != want {
+	if got, want := runIn(t, config, halctl, "policy", "test", "-config", config, "a.toml"), "good: 2 expectations are met by 1 grant in 1 file\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -66,8 +66,16 @@ func validate(opt config.Options, stdout io.Writer) error {
 	for _, w := range append(files.Warnings, files.Misspelt(cat, declared(b))...) {
 		fmt.Fprintln(stdout, "warning:", w)
 	}
-	fmt.Fprintf(stdout, "good: %d grants in %d files, %d devices declared\n", len(files.Grants), len(files.Files), devices(b))
+	fmt.Fprintf(stdout, "good: %s in %s, %s declared\n", counted(len(files.Grants), "grant"), counted(len(files.Files), "file"), counted(devices(b), "device"))
 	return nil
+}
+
+// counted writes a number of things.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // declared are the IDs of what has a table of its own, by class: the tables of a list are about others.
