@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,14 +22,21 @@ func (p *program) policy(_ context.Context, args []string) error {
 	set.SetOutput(io.Discard)
 	dir := set.String("config", "", "")
 	root := set.String("root", "", "")
-	if len(args) == 0 || args[0] != "test" || set.Parse(args[1:]) != nil || set.NArg() == 0 {
+	if len(args) == 0 || args[0] != "test" {
+		return &usageError{policyUsage}
+	}
+	files, err := mixed(set, args[1:])
+	switch {
+	case err != nil:
+		return &usageError{policyUsage + ": " + err.Error()}
+	case len(files) == 0:
 		return &usageError{policyUsage}
 	}
 	if p.json {
 		return &usageError{policyUsage + ", without -j"}
 	}
 	words := []string{"check", "-config=" + *dir, "-root=" + *root}
-	for _, name := range set.Args() {
+	for _, name := range files {
 		words = append(words, "-test="+name)
 	}
 	program, err := daemonProgram()
@@ -36,6 +44,23 @@ func (p *program) policy(_ context.Context, args []string) error {
 		return err
 	}
 	return fmt.Errorf("cannot run %s: %w", program, unix.Exec(program, append([]string{program}, words...), os.Environ()))
+}
+
+// mixed reads flags before, between and behind other words, and gives those. Behind -- there are no flags.
+func mixed(set *flag.FlagSet, args []string) (words []string, err error) {
+	var rest []string
+	if end := slices.Index(args, "--"); end >= 0 {
+		args, rest = args[:end], args[end+1:]
+	}
+	for len(args) > 0 {
+		if err := set.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = set.Args(); len(args) > 0 {
+			words, args = append(words, args[0]), args[1:]
+		}
+	}
+	return append(words, rest...), nil
 }
 
 // daemonProgram finds the daemon's program: beside this one, where both were installed, else on PATH.

@@ -37,7 +37,10 @@ func TestPolicyTest(t *testing.T) {
 		stdout, stderr     string
 	}{
 		{"met", `echo "$@"`, "policy test a.toml", 0, "check -config= -root= -test=a.toml\n", ""},
-		{"with folders and several files", `echo "$@"`, "policy test -config /c -root=/r a.toml -b.toml", 0, "check -config=/c -root=/r -test=a.toml -test=-b.toml\n", ""},
+		{"with folders and several files", `echo "$@"`, "policy test -config /c -root=/r a.toml -- -b.toml", 0, "check -config=/c -root=/r -test=a.toml -test=-b.toml\n", ""},
+		{"with a folder behind the files", `echo "$@"`, "policy test a.toml -config /c b.toml", 0, "check -config=/c -root= -test=a.toml -test=b.toml\n", ""},
+		{"a folder that is missing", "", "policy test a.toml -config", 2, "", "usage: halctl policy test [-config DIR] [-root DIR] FILE...: flag needs an argument: -config\n"},
+		{"another option behind a file", "", "policy test a.toml -frob", 2, "", "usage: halctl policy test [-config DIR] [-root DIR] FILE...: flag provided but not defined: -frob\n"},
 		{"not met", "echo 'halberd: no' >&2; exit 1", "policy test a.toml", 1, "", "halberd: no\n"},
 		{"used wrongly", "exit 2", "policy test a.toml", 2, "", ""},
 		{"no halberd", "", "policy test a.toml", 1, "", "halctl: cannot find the program halberd, …"},
