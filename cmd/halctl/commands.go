@@ -307,7 +307,7 @@ func (p *program) ask(ctx context.Context, method string, q map[string]any) erro
 	return nil
 }
 
-const explainUsage = "explain (--user NAME | --uid N) [--gid N] [--groups N,N] [--unit UNIT] [--label LABEL] CALL"
+const explainUsage = "explain (--user NAME | --uid N) [--gid N] [--groups GROUP,GROUP] [--unit UNIT] [--label LABEL] CALL"
 
 func (p *program) explain(ctx context.Context, args []string) error {
 	who := map[string]any{}
@@ -346,7 +346,7 @@ func supposed(who map[string]any, option, value string) error {
 		who[option[2:]] = n
 		return nil
 	case "--groups":
-		groups, err := numbers(strings.Split(value, ","))
+		groups, err := groupIDs(strings.Split(value, ","))
 		who["groups"] = groups
 		return err
 	}
@@ -369,6 +369,21 @@ func userNamed(who map[string]any, name string) error {
 	}
 	who["uid"], who["gid"], who["groups"] = ids[0], ids[1], ids[2:]
 	return nil
+}
+
+// groupIDs takes numbers of groups as they are, and the numbers of those groups of this machine that are named.
+func groupIDs(words []string) ([]uint64, error) {
+	for i, w := range words {
+		if _, err := strconv.ParseUint(strings.TrimSpace(w), 10, 32); err == nil {
+			continue
+		}
+		g, err := user.LookupGroup(strings.TrimSpace(w))
+		if err != nil {
+			return nil, err
+		}
+		words[i] = g.Gid
+	}
+	return numbers(words)
 }
 
 func numbers(words []string) ([]uint64, error) {
