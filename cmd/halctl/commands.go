@@ -190,7 +190,9 @@ func (p *program) watch(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		return &usageError{"watch"}
 	}
-	return p.follow(ctx, "io.halberd.Board.Events", struct{}{}, p.events().print)
+	e := p.events()
+	e.hide = "class" // the device is Class/ID
+	return p.follow(ctx, "io.halberd.Board.Events", struct{}{}, e.print)
 }
 
 func (p *program) info(ctx context.Context, args []string) error {

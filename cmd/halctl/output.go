@@ -150,6 +150,7 @@ func (t *table) flush() error { return t.w.Flush() }
 type events struct {
 	p     *program
 	heads string
+	hide  string // a field that is not shown
 }
 
 func (p *program) events() *events { return &events{p: p} }
@@ -168,6 +169,9 @@ func (e *events) print(event json.RawMessage) error {
 	}
 	var heads, cells strings.Builder
 	for _, m := range all {
+		if m.key == e.hide {
+			continue
+		}
 		width := max(len(m.key), widths[m.key], 12)
 		fmt.Fprintf(&heads, "%-*s  ", width, strings.ToUpper(m.key))
 		fmt.Fprintf(&cells, "%-*s  ", width, oneLine(text(m.value)))

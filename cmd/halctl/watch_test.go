@@ -53,7 +53,7 @@ func TestWatchBoard(t *testing.T) {
 	r.stdout.await(t, 4)
 	s.Sim.Plug("front:white")
 	lines := r.stdout.await(t, 5)
-	for i, want := range map[int]string{1: "begin 1 0", 3: "removed Led Led/front 2 0", 4: "added Led Led/front 3 0"} {
+	for i, want := range map[int]string{1: "begin 1 0", 2: "KIND DEVICE SEQUENCE LOST", 3: "removed Led/front 2 0", 4: "added Led/front 3 0"} {
 		if got := unwrapped(lines[i]); got != want {
 			t.Errorf("line %d: got %q, want %q", i, got, want)
 		}
