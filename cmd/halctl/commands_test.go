@@ -78,7 +78,7 @@ var commandRows = []struct {
 	{"explain for somebody else", "explain --uid 4242 gpio set relay-pump 1", 1, "allowed  false\ngrant    all\nreason   …", ""},
 	{"explain for all that there is", "explain --uid " + strconv.Itoa(os.Geteuid()) + " --gid 7 --groups 8,9 --unit x.service --label l gpio get door", 0, "allowed  true\ngrant    all\nreason   …", ""},
 	{"help of a command", "list -h", 0, "usage: halctl list [CLASS]\nlist the devices that you have a grant for\n", ""},
-	{"help of a method", "gpio set --help", 0, "usage: halctl gpio set LINE VALUE\nSets an output that board.toml declares. NotSupported{output} for any other line, which is left as\nit is.\nInterlocked where an interlock of board.toml forbids it, with the time that is left where that is\nall.\n", ""},
+	{"help of a method", "gpio set --help", 0, "usage: halctl gpio set LINE VALUE\nSets an output that board.toml declares. NotSupported{output} for any other line, which is left as\nit is.\nInterlocked where an interlock of board.toml forbids it, with the time that is left where that is\nall.\n\n  LINE              Required. The device's ID.\n  VALUE             Required. The logical value. From 0 to 1.\n", ""},
 	{"explain for nobody of that name", "explain --user nobody-of-that-name gpio get door", 1, "", "halctl: user: unknown user nobody-of-that-name\n"},
 	{"grants", "grants", 0, "ID   METHODS       VERBS  DEVICES  WHERE  RATE\nall  io.halberd.*         *               …", ""},
 	{"status", "status", 0, "version       test\nuptimeMSec …", ""},
@@ -351,6 +351,37 @@ func TestHelp(t *testing.T) {
 	}
 	if status, stdout, stderr := halctl(t); status != 2 || stdout != "" || !strings.HasPrefix(stderr, "usage: halctl ") {
 		t.Errorf("without a command: got %d, %q, %q", status, stdout, stderr)
+	}
+}
+
+// TestHelpOfClasses: -h behind a class lists its methods, and whatever is typed as JSON is described with its members, there and behind the method.
+func TestHelpOfClasses(t *testing.T) {
+	listed := map[string]bool{}
+	for _, m := range deviceMethods() {
+		if listed[m.Class] {
+			continue
+		}
+		listed[m.Class] = true
+		status, stdout, stderr := halctl(t, strings.ToLower(m.Class), "-h")
+		if status != 0 || stderr != "" || !strings.Contains(unwrapped(stdout), " "+unwrapped(usageOf(m)+" "+firstSentence(m.Doc))) {
+			t.Errorf("%s -h: got %d, %q, %q, want %s in it", m.Class, status, stdout, stderr, usageOf(m))
+		}
+	}
+	for _, row := range []struct{ method, form, member string }{
+		{"i2c transfer", `MESSAGES Required. What to write and read, in this order. All reads together have at most 16384 bytes. JSON: '[{"address": NUMBER, "write": "BASE64", "readLength": NUMBER}, …]'`, "readLength How much to read. Unit: bytes. From 1 to 8192."},
+		{"led pattern", `JSON: '[{"brightness": NUMBER, "durationMSec": NUMBER}, …]'`, "durationMSec Required. How long"},
+		{"spi transfer", `"write": "BASE64", "read": true|false, "speedHz": NUMBER, `, "speedHz "},
+	} {
+		class, _, _ := strings.Cut(row.method, " ")
+		for _, args := range []string{row.method + " -h", class + " --help"} {
+			status, stdout, stderr := halctl(t, strings.Fields(args)...)
+			if text := unwrapped(stdout); status != 0 || stderr != "" || !strings.Contains(text, row.form) || !strings.Contains(text, row.member) {
+				t.Errorf("%s: got %d, %q, %q, want %q and %q in it", args, status, stdout, stderr, row.form, row.member)
+			}
+		}
+	}
+	if status, stdout, stderr := halctl(t, "toaster", "-h"); status != 2 || stdout != "" || !strings.Contains(stderr, `there is no command "toaster"`) {
+		t.Errorf("toaster -h: got %d, %q, %q", status, stdout, stderr)
 	}
 }
 

@@ -125,10 +125,12 @@ func (p *program) command(ctx context.Context, args []string) error {
 	}
 	m, rest, err := findMethod(args)
 	switch {
+	case err != nil && help && p.explainClass(args[0]):
+		return nil
 	case err != nil:
 		return err
 	case help:
-		return p.explainUsage(usageOf(m), m.Doc)
+		return p.explainMethod(m)
 	}
 	return p.callMethod(ctx, m, rest)
 }

@@ -37,6 +37,7 @@ func TestUsageIsNarrow(t *testing.T) {
 		p := &program{stdout: &all, stderr: &all}
 		p.run(t.Context(), []string{strings.ToLower(m.Class), commandName(m.Name), "-h"})
 		p.run(t.Context(), []string{strings.ToLower(m.Class), commandName(m.Name)})
+		p.run(t.Context(), []string{m.Class, "-h"})
 	}
 	for line := range strings.Lines(all.String()) {
 		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > columns {
