@@ -12,6 +12,7 @@ type Table struct {
 	Doc    string
 	Key    string  // of the name, in a list; "" for tables that have it in their heads
 	Fields []Field // its keys
+	Whole  string  // the parameter by which methods of the class name devices that no other table declares, nor the kernel names; "" for none
 	decode func(wire.Value) (any, error)
 }
 

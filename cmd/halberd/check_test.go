@@ -43,6 +43,10 @@ func TestCheckGood(t *testing.T) {
 		}, fmt.Sprintf("good: 1 grant in 2 files, %d devices declared\n", tables)},
 		{"a device that is misspelt", map[string]string{"policy.d/50-pump.toml": strings.Replace(pumpGrant, "relay-pump", "relay-pmup", 1), "board.toml": board},
 			fmt.Sprintf("warning: policy.d/50-pump.toml:5: grant pump: board.toml does not declare relay-pmup (did you mean relay-pump?)\ngood: 1 grant in 1 file, %d devices declared\n", tables)},
+		{"a chip that is not declared", map[string]string{"policy.d/50-chip.toml": "[[grant]]\nid = \"chip\"\nusers = [1000]\nmethods = [\"io.halberd.I2c.Read\", \"io.halberd.I2c.Write\"]\ndevices = [\n\"eeprom\",\n\"clock\"]\n", "board.toml": board},
+			fmt.Sprintf("warning: policy.d/50-chip.toml:7: grant chip: board.toml does not declare clock\ngood: 1 grant in 1 file, %d devices declared\n", tables)},
+		{"a bus that is not declared", map[string]string{"policy.d/50-bus.toml": "[[grant]]\nid = \"bus\"\nusers = [1000]\nmethods = [\"io.halberd.I2c.Probe\"]\ndevices = [\"i2c-7\"]\n", "board.toml": board},
+			fmt.Sprintf("good: 1 grant in 1 file, %d devices declared\n", tables)},
 		{"a limit that no call is within", map[string]string{"policy.d/50-pump.toml": pumpGrant + "where = { value = { in = [2, 3] } }\n"},
 			"warning: policy.d/50-pump.toml:4: grant pump never covers io.halberd.Gpio.Set: it takes value from 0 to 1\ngood: 1 grant in 1 file, 0 devices declared\n"},
 	}

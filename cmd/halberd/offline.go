@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/board"
 	"github.com/halberd-io/halberd/hal/kernel"
 	"github.com/halberd-io/halberd/service"
@@ -63,7 +65,7 @@ func validate(opt config.Options, stdout io.Writer) error {
 	if err := errors.Join(policyErr, boardErr, serverErr); err != nil {
 		return fmt.Errorf("the configuration is bad:\n%w", err)
 	}
-	for _, w := range append(files.Warnings, files.Misspelt(cat, declared(b))...) {
+	for _, w := range append(files.Warnings, files.Undeclared(cat, declared(b), isWhole)...) {
 		fmt.Fprintln(stdout, "warning:", w)
 	}
 	fmt.Fprintf(stdout, "good: %s in %s, %s declared\n", counted(len(files.Grants), "grant"), counted(len(files.Files), "file"), counted(devices(b), "device"))
@@ -91,6 +93,13 @@ func declared(b *config.Board) map[string][]string {
 		}
 	}
 	return ids
+}
+
+// isWhole reports whether board.toml declares every device that a method can name.
+func isWhole(m *hal.Method) bool {
+	return slices.ContainsFunc(board.Drivers(), func(d hal.Driver) bool {
+		return d.Class == m.Class && slices.ContainsFunc(d.Tables, func(t hal.Table) bool { return t.Whole != "" && t.Whole == m.Device })
+	})
 }
 
 // devices counts what is declared.

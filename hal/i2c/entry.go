@@ -16,10 +16,9 @@ const (
 )
 
 func tables() []hal.Table {
-	return []hal.Table{
-		hal.NewTable[busEntry](busTable, "An I2C adapter, for Transfer and Probe."),
-		hal.NewTable[chipEntry](chipTable, "A chip on an I2C bus, for Read and Write."),
-	}
+	chips := hal.NewTable[chipEntry](chipTable, "A chip on an I2C bus, for Read and Write.")
+	chips.Whole = "device" // the kernel names adapters, and no chips
+	return []hal.Table{hal.NewTable[busEntry](busTable, "An I2C adapter, for Transfer and Probe."), chips}
 }
 
 // busEntry is an [i2c-bus.ID].

@@ -405,9 +405,9 @@ func TestUselessMethods(t *testing.T) {
 	}
 }
 
-// TestMisspelt: a device that is spelt nearly as a declared one is warned about, and no other one that is not declared: the kernel may have it.
-func TestMisspelt(t *testing.T) {
-	declared := map[string][]string{"Gpio": {"relay-pump", "lamp-1"}, "Led": {"front"}}
+// TestUndeclared: a device that is spelt nearly as a declared one is warned about. Any other one that is not declared is where the kernel cannot have it.
+func TestUndeclared(t *testing.T) {
+	declared := map[string][]string{"Gpio": {"relay-pump", "lamp-1"}, "Led": {"front"}, "I2c": {"eeprom"}}
 	for _, tt := range []struct{ name, method, devices, want string }{
 		{"declared", "io.halberd.Gpio.Set", `"relay-pump"`, ""},
 		{"misspelt", "io.halberd.Gpio.Set", "\"lamp-1\",\n\"relay-pmup\"", "f.toml:6: grant a: board.toml does not declare relay-pmup (did you mean relay-pump?)"},
@@ -416,8 +416,14 @@ func TestMisspelt(t *testing.T) {
 		{"misspelt, for everything", "io.halberd.*", `"Front"`, "f.toml:5: grant a: board.toml does not declare Front (did you mean front?)"},
 		{"declared in another class", "io.halberd.Led.Set", `"relay-pump"`, ""},
 		{"a name of its own", "io.halberd.Gpio.Set", `"door"`, ""},
-		{"one of a row", "io.halberd.Gpio.Set", `"lamp-2"`, ""},
+		{"one of a row", "io.halberd.Gpio.Set", `"lamp-2", "lamp3"`, ""},
+		{"misspelt, with a number", "io.halberd.Gpio.Set", `"lamp_1"`, "f.toml:5: grant a: board.toml does not declare lamp_1 (did you mean lamp-1?)"},
 		{"several", "io.halberd.Gpio.Set", `"relay-pum*"`, ""},
+		{"several that are not there", "io.halberd.Gpio.Set", `"lmap-*"`, ""},
+		{"where all are declared", "io.halberd.I2c.Transfer", `"eeprom", "e*", "*"`, ""},
+		{"where all are declared, and this one is not", "io.halberd.I2c.Transfer", `"rtc"`, "f.toml:5: grant a: board.toml does not declare rtc"},
+		{"where all are declared, and none of these is", "io.halberd.I2c.*", `"I2c/r*"`, "f.toml:5: grant a: board.toml does not declare I2c/r*"},
+		{"where all are declared, and in other classes they are not", "io.halberd.*", `"rtc"`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cat := configtest.Catalog()
@@ -426,7 +432,7 @@ func TestMisspelt(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, w := range p.Misspelt(cat, declared) {
+			for _, w := range p.Undeclared(cat, declared, func(m *hal.Method) bool { return m.Class == "I2c" }) {
 				got = append(got, w.String())
 			}
 			if strings.Join(got, "\n") != tt.want {

@@ -54,24 +54,36 @@ func (l *Limit) isBeyond(f hal.Field) bool {
 		l.In != nil && !slices.ContainsFunc(l.In, func(v hal.Scalar) bool { return v.Int >= f.Min && v.Int <= f.Max })
 }
 
-// Misspelt warns about devices that board.toml does not declare, and that are spelt nearly as one that it does. declared are the IDs that it declares, by class. Any other name may be one that the
-// kernel gives to a device, be it one that is not plugged in.
-func (p *PolicyFiles) Misspelt(cat *hal.Catalog, declared map[string][]string) []Warning {
+// Undeclared warns about devices that board.toml does not declare, where only those are there that it does, as whole says of methods; and elsewhere, where it may be the kernel that gives them their
+// names, about those that are spelt nearly as a declared one. declared are the IDs in board.toml, by class.
+func (p *PolicyFiles) Undeclared(cat *hal.Catalog, declared map[string][]string, whole func(*hal.Method) bool) []Warning {
 	var all []Warning
 	for i := range p.Grants {
 		g := &p.Grants[i]
 		for _, d := range g.Devices {
 			known := g.declared(d, cat, declared)
-			if d.Star || slices.Contains(known, d.ID) {
+			if d.All() || slices.ContainsFunc(known, func(id string) bool { return id == d.ID || d.Star && strings.HasPrefix(id, d.ID) }) {
 				continue
 			}
-			known = slices.DeleteFunc(known, func(id string) bool { return withoutDigits(id) == withoutDigits(d.ID) }) // one of a row
-			if near := meant(d.ID, known); near != "" {
+			known = slices.DeleteFunc(known, func(id string) bool { return d.Star || digits(id) != digits(d.ID) }) // as another one of a row
+			if near := meant(d.ID, known); near != "" || g.isWhole(d, cat, whole) {
 				all = append(all, Warning{g.File, d.Line, fmt.Sprintf("grant %s: board.toml does not declare %s%s", g.ID, d, near)})
 			}
 		}
 	}
 	return all
+}
+
+// isWhole reports whether a pattern is about nothing but devices that have to be declared.
+func (g *Grant) isWhole(d Pattern, cat *hal.Catalog, whole func(*hal.Method) bool) bool {
+	some, others := false, false
+	g.Each(cat, func(m *hal.Method) bool {
+		if _, _, fits := d.For(m); fits && m.Device != "" && g.HasVerb(m) {
+			some, others = true, others || !whole(m)
+		}
+		return !others
+	})
+	return some && !others
 }
 
 // declared are the declared devices of the classes that a pattern of the grant may be about.
@@ -91,9 +103,9 @@ func (g *Grant) declared(d Pattern, cat *hal.Catalog, declared map[string][]stri
 	return all
 }
 
-func withoutDigits(id string) string {
+func digits(id string) string {
 	return strings.Map(func(c rune) rune {
-		if c >= '0' && c <= '9' {
+		if c < '0' || c > '9' {
 			return -1
 		}
 		return c
