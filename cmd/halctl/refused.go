@@ -137,7 +137,7 @@ func (p *program) rateAdvice(ctx context.Context, f *failure) string {
 	_ = p.ownGrants(ctx, func(_ json.RawMessage, g *grant) { // without them there is nothing to say
 		if g.ID == answer.Grant && g.Rate != "" && g.Burst > 0 {
 			text = fmt.Sprintf("\nThe grant %q permits it %s, and %s at once. Whoever administers this board may permit this call as well by\n\n  burst   = %d\n\n"+
-				"there, or more for good by a greater rate, and `halctl reload`.\n", g.ID, g.Rate, counted(g.Burst, "call"), g.Burst+1)
+				"there, or more for good by a greater rate, and `halctl reload`.\n", g.ID, oneLine(printable(g.Rate)), counted(g.Burst, "call"), g.Burst+1)
 		}
 	})
 	return text
