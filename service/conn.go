@@ -251,6 +251,9 @@ func (c *conn) serve(msg, replies []byte) []byte {
 		// A watch queues its first events itself, behind these.
 		c.send(replies)
 		replies = replies[:0]
+		if c.closed { // nothing begins that nobody is there to end
+			return replies
+		}
 	}
 	before := len(replies)
 	replies, status := c.server.dispatcher.Serve(&e, c, replies)
