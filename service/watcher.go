@@ -31,6 +31,7 @@ func (c *conn) Watching(s *hal.Session) {
 func (c *conn) unreserve() {
 	c.account.watched -= c.watched
 	c.watched = 0
+	c.server.tidy(c.account) // which may have been all that was left of it, where the connection has ended meanwhile
 }
 
 // Event sends an event, unless the reader is behind.
