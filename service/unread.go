@@ -25,16 +25,21 @@ func costOfReply(bytes int) int { return 1024 + 2*bytes }
 // admit reports whether a reply may be sent to an account, and counts it.
 func (u *unread) admit(uid uint32, bytes int) bool {
 	cost := costOfReply(bytes)
-	if u.by[uid]+cost > u.room/16 { // until then it is not worth a system call
+	if u.by[uid]+cost > u.room/16 || !u.fits(uid, cost) { // until then it is not worth a system call
 		u.look(uid)
 	}
-	own := u.by[uid]
-	if own > 0 && own+cost > (u.room-(u.all-own))/4 {
+	if !u.fits(uid, cost) {
 		return false
 	}
 	u.by[uid] += cost
 	u.all += cost
 	return true
+}
+
+// fits reports whether an account may have so many bytes more. One that has read all may have one reply.
+func (u *unread) fits(uid uint32, cost int) bool {
+	own := u.by[uid]
+	return own == 0 || own+cost <= (u.room-(u.all-own))/4
 }
 
 // look takes back what an account is known to have read.

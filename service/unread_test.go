@@ -57,3 +57,24 @@ func TestRepliesThatNobodyReads(t *testing.T) {
 		})
 	}
 }
+
+// TestRepliesThatAreRead: whoever reads its replies gets each of them, however many other uids had replies before. The numbers of calls stay just below what is asked the kernel about, with the send
+// buffer that a system usually lets everybody have, and with the one that is wanted.
+func TestRepliesThatAreRead(t *testing.T) {
+	servicetest.SkipUnlessRoot(t)
+	for _, calls := range []int{22, 115} {
+		t.Run(fmt.Sprintf("%d calls of each uid", calls), func(t *testing.T) {
+			s := servicetest.Start(t, "[[grant]]\nid = \"get\"\nusers = [\"4711-4800\"]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"*\"]\n")
+			for uid := 4711; uid < 4751; uid++ {
+				servicetest.AsUID(t, uid, func() {
+					r := s.MustDial(t, peer.Datagram)
+					for i := range calls {
+						if got, err := r.Call(`{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`); err != nil || !strings.HasPrefix(got, `{"parameters":`) {
+							t.Fatalf("call %d of the uid %d: got %q, %v", i+1, uid, got, err)
+						}
+					}
+				})
+			}
+		})
+	}
+}
