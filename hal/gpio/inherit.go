@@ -66,6 +66,7 @@ func (b *board) take(r *request, first place, raw []byte) error {
 	lines := b.meant(first.chip, what)
 	switch {
 	case lines == nil:
+		b.leaveInactive(first.chip, what)
 		return errors.Join(errNotMeant, first.chip.makeSafe(r, what))
 	case what.leased:
 		b.endLease(lines, r, what)
@@ -272,6 +273,19 @@ func (c *chip) makeSafe(r *request, what *record) error {
 		return nil
 	}
 	return r.configureAll(wants)
+}
+
+// leaveInactive takes the safe values out of a record that would activate what is in an interlock now: others may be active. What such a line is to be, it becomes when it begins.
+func (b *board) leaveInactive(c *chip, what *record) {
+	for _, l := range b.lines.All() {
+		for i := range what.lines {
+			n := &what.lines[i]
+			samePolarity := (n.flags^l.declared.flags)&gpiocdev.LineFlagV2ActiveLow == 0
+			if l.locked != nil && l.chip == c && l.offset == n.offset && (n.safe.Value == 1) == samePolarity {
+				n.safe = hal.Opt[int64]{}
+			}
+		}
+	}
 }
 
 // forgetClaims forgets what lines were when they were claimed, of those whose claims did not outlive the restart: it runs behind those that did.

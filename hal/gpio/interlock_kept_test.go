@@ -64,3 +64,23 @@ func TestInterlockedPulseThatWasCut(t *testing.T) {
 		h.b.Expect("Set", `{"line":"free","value":1}`, `Interlocked{"group":"either","conflicting":"pump"}`)
 	})
 }
+
+// TestInterlockOfWhatIsStale: a member that board.toml declares otherwise than before the restart is not brought to its safe value where another one is active.
+func TestInterlockOfWhatIsStale(t *testing.T) {
+	k := sim.New(sim.Options{Bare: true})
+	k.AddChip(sim.Chip{Label: "near", Lines: make([]sim.Line, 6)})
+	h := newHouse(t, k, "near")
+	lock := interlocked("either", `"pump","lamp"`, "")
+	h.entries = append(relays("near"), lock)
+	h.start(true, 0)
+	h.b.Loop.Advance(time.Second)
+	h.expectLevels("before", "110100") // the lamp is active-low
+	changes := h.k.Changes(h.at(1))
+	h.kill()
+	h.entries = append(relays("near"), together("pair", `"lamp","free"`), lock)
+	h.start(false, 0)
+	h.expectLevels("after it", "110100")
+	if got := h.k.Changes(h.at(1)) - changes; got != 0 {
+		t.Errorf("the lamp, which may not be on beside the pump, was switched %d times", got)
+	}
+}
