@@ -330,10 +330,12 @@ func (s *Server) keepAlive() {
 	}
 	var ping func()
 	ping = func() {
+		next := interval
 		if err := notify.Watchdog(); err != nil {
 			s.log.Warn("cannot notify the service manager", "error", err)
+			next = min(interval, time.Second) // it is still waited for, for as long again
 		}
-		s.loop.After(interval, ping)
+		s.loop.After(next, ping)
 	}
 	ping()
 }

@@ -1,7 +1,7 @@
 // Package notify tells the service manager how the daemon is: sd_notify(3), to the socket named by NOTIFY_SOCKET.
 //
 // Everything is a no-op without that variable, as under a manager that does not ask. An error says that the message was not delivered; the daemon
-// serves on. A send may block while the manager's queue is full, as it is while the manager is being restarted.
+// serves on. A send but for the sign of life may block while the manager's queue is full, as it is while the manager is being restarted.
 package notify
 
 import (
@@ -45,7 +45,9 @@ func Reloading() error {
 func Stopping() error { return send(stopping) }
 
 // Watchdog says that the daemon is alive. Call it at least once per WatchdogInterval.
-func Watchdog() error { return send(alive) }
+//
+// It does not wait: a queue of the manager's that is full is EAGAIN, and worth another try soon.
+func Watchdog() error { return sendWith(alive, unix.MSG_DONTWAIT) }
 
 // Status changes what `systemctl status` shows. It is one line; an empty one takes it away.
 func Status(status string) error { return send(statusField(status)) }
@@ -71,8 +73,10 @@ func statusField(status string) string {
 }
 
 // send is a no-op without a manager.
-func send(state string) error {
-	if err := sendFiles(0, state); err != nil && !errors.Is(err, ErrNoManager) {
+func send(state string) error { return sendWith(state, 0) }
+
+func sendWith(state string, flags int) error {
+	if err := sendFiles(flags, state); err != nil && !errors.Is(err, ErrNoManager) {
 		return err
 	}
 	return nil

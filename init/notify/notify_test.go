@@ -164,3 +164,25 @@ func openDescriptors(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+// TestManagerThatIsBusy: a sign of life does not wait for a manager whose queue is full: what waits for it is the whole daemon, and anybody can fill the queue.
+func TestManagerThatIsBusy(t *testing.T) {
+	manager(t, fmt.Sprintf("@halberd-notify-busy-%d", os.Getpid()))
+	full := make(chan error, 1)
+	go func() {
+		for {
+			if err := Watchdog(); err != nil {
+				full <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-full:
+		if !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("got %v, want EAGAIN", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits")
+	}
+}
