@@ -40,6 +40,7 @@ type datagram struct {
 	*caller
 	from    *datagrams
 	address []byte
+	pid     int32 // of its sender, which others of that identity send beside
 	oneway  bool
 
 	account *account // while it waits for its turn
@@ -149,6 +150,7 @@ func tooLarge(p *frame.Packet) bool { return p.Truncated || len(message(p.Data))
 // serve carries a call out, and answers it unless a worker does.
 func (d *datagrams) serve(call *datagram, msg []byte, large bool) dispatch.Status {
 	reply := d.server.reply[:0]
+	call.cred.PID = call.pid
 	if large {
 		call.recordDrop("datagram dropped: too large")
 		d.send(call, dispatch.AppendError(reply, &hal.MessageTooLarge{Limit: frame.MaxRequest}))
@@ -181,7 +183,7 @@ func (d *datagrams) take(p *frame.Packet) *datagram {
 		call = &datagram{from: d}
 	}
 	call.address = append(call.address[:0], p.Address...)
-	call.caller = d.sender(p)
+	call.caller, call.pid = d.sender(p), p.PID
 	return call
 }
 
@@ -206,7 +208,6 @@ func (d *datagrams) sender(p *frame.Packet) *caller {
 		c = &caller{server: d.server, fd: -1, cred: peer.FromDatagram(p.UID, p.GID, p.PID)}
 		d.senders[key] = c
 	}
-	c.cred.PID = p.PID
 	return c
 }
 
@@ -241,6 +242,7 @@ func (c *datagram) ReplyLimit() int { return maxDatagramReply }
 // Finish sends the reply of a call that a worker ran.
 func (c *datagram) Finish(reply []byte) {
 	if reply != nil {
+		c.cred.PID = c.pid
 		c.from.send(c, reply)
 	}
 	c.from.release(c)

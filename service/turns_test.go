@@ -1,10 +1,12 @@
 package service
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/halberd-io/halberd/service/audit"
 	"github.com/halberd-io/halberd/service/frame"
 	"github.com/halberd-io/halberd/service/peer"
 )
@@ -38,6 +40,21 @@ func TestDatagramsThatWait(t *testing.T) {
 	}
 	if len(d.free) > maxTaken {
 		t.Errorf("%d are kept to be used again, want no more than %d", len(d.free), maxTaken)
+	}
+}
+
+// TestDatagramsOfSeveralProcesses: the record of a datagram that waited names the process that sent it, not the last one of that uid.
+func TestDatagramsOfSeveralProcesses(t *testing.T) {
+	s := newBench(t, unix.SOCK_STREAM, peer.Stream).server
+	d := &datagrams{server: s, fd: -1, senders: map[sender]*caller{}}
+	var got []int64
+	defer s.audit.Follow(func(r *audit.Record) { got = append(got, r.PID) })()
+	for pid := range int32(3) {
+		d.keep(&frame.Packet{HasCreds: true, UID: 1000, GID: 1000, PID: 10 + pid, Data: []byte(`{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"},"oneway":true}`)})
+	}
+	s.takeTurns()
+	if want := []int64{10, 11, 12}; !slices.Equal(got, want) {
+		t.Errorf("the records name the processes %v, want %v", got, want)
 	}
 }
 
