@@ -263,33 +263,12 @@ func TestBoardErrors(t *testing.T) {
 		{"path", `board.toml:1: backlight.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := bench()
-			var entries []simtest.Entry
-			for i, keys := range c.entries {
-				entries = append(entries, simtest.Entry{Table: "backlight", ID: string(rune('A' + i)), Keys: keys})
-			}
-			_, err := simtest.TryOpen(t, Driver(), k, true, entries...)
-			if err == nil || err.Error() != c.want {
-				t.Errorf("got %v, want %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, simtest.Entries("backlight", c.entries...)...)
 		})
 	}
 }
 
 // What the devices say for board.toml names the same devices again, each by itself.
 func TestDeclaration(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	ids, entries := b.IDs(), b.Declared()
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = simtest.Open(t, Driver(), k, false, entries...)
-	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	simtest.ExpectDeclarations(t, Driver(), bench())
 }

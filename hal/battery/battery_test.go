@@ -222,31 +222,15 @@ func TestBoardErrors(t *testing.T) {
 		{"a path", `board.toml:1: battery.A: "../x" is no name of a device in /sys: '/' cannot stand in it`, []string{`{"name":"../x"}`}},
 		{"no name", "board.toml:1: battery.A: name: missing", []string{`{}`}},
 	} {
-		k := bench()
-		var entries []simtest.Entry
-		for i, keys := range c.entries {
-			entries = append(entries, simtest.Entry{Table: "battery", ID: string(rune('A' + i)), Keys: keys})
-		}
-		if _, err := simtest.TryOpen(t, Driver(), k, false, entries...); err == nil || err.Error() != c.want {
-			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
-		}
-		if n := k.Opened(); n != 0 {
-			t.Errorf("%s: %d descriptors are left open", c.name, n)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, simtest.Entries("battery", c.entries...)...)
+		})
 	}
 }
 
 // What the devices say for board.toml names the same devices again, each by itself.
 func TestDeclaration(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	ids, entries := b.IDs(), b.Declared()
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = simtest.Open(t, Driver(), k, false, entries...)
-	b.ExpectIDs(strings.ReplaceAll(ids, " ", "-declared ") + "-declared")
+	simtest.ExpectDeclarations(t, Driver(), bench())
 }
 
 func TestTree(t *testing.T) {

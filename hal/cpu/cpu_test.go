@@ -228,23 +228,10 @@ func TestThisMachine(t *testing.T) {
 }
 
 func TestBoardErrors(t *testing.T) {
-	_, err := simtest.TryOpen(t, Driver(), board(), false, simtest.Entry{Table: "cpu", ID: "x", Keys: `{"policy":"../policy0"}`})
-	if err == nil || !strings.HasPrefix(err.Error(), `board.toml:1: cpu.x: "../policy0" is no name of a device in /sys`) {
-		t.Errorf("got %v", err)
-	}
+	simtest.ExpectRefused(t, Driver(), board(), `board.toml:1: cpu.A: "../policy0" is no name of a device in /sys: '/' cannot stand in it`, simtest.Entries("cpu", `{"policy":"../policy0"}`)...)
 }
 
 // What the policies say for board.toml names the same policies again.
 func TestDeclaration(t *testing.T) {
-	k := board()
-	b := start(t, k)
-	ids, entries := b.IDs(), b.Declared()
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = start(t, k, entries...)
-	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
+	simtest.ExpectDeclarations(t, Driver(), board())
 }

@@ -109,18 +109,7 @@ func TestBoardErrors(t *testing.T) {
 		{"by hand is not automatic", `board.toml:1: fan.A: auto: must be from 2 to 255`, []string{`{"hwmon":"nct6775","channel":"pwm1","auto":1}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := bench()
-			var entries []simtest.Entry
-			for i, keys := range c.entries {
-				entries = append(entries, declare(string(rune('A'+i)), keys))
-			}
-			_, err := simtest.TryOpen(t, Driver(), k, true, entries...)
-			if err == nil || err.Error() != c.want {
-				t.Errorf("got  %v\nwant %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, simtest.Entries("fan", c.entries...)...)
 		})
 	}
 }
@@ -128,16 +117,7 @@ func TestBoardErrors(t *testing.T) {
 // What the devices say for board.toml names the same devices again, each by itself.
 func TestDeclaration(t *testing.T) {
 	for _, k := range []*sim.Kernel{bench(), several()} {
-		b := simtest.Open(t, Driver(), k, false)
-		ids, entries := b.IDs(), b.Declared()
-		for i := range entries {
-			entries[i].ID += "-declared"
-		}
-		b.Close()
-		b = simtest.Open(t, Driver(), k, false, entries...)
-		if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
+		simtest.ExpectDeclarations(t, Driver(), k)
 	}
 }
 

@@ -211,13 +211,7 @@ func TestBoardErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k := bench()
 			twins(k)
-			_, err := simtest.TryOpen(t, Driver(), k, true, c.entries...)
-			if err == nil || err.Error() != c.want {
-				t.Errorf("got  %v\nwant %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), k, c.want, c.entries...)
 		})
 	}
 }
@@ -347,17 +341,5 @@ func (c *counting) Pread(fd int, p []byte, offset int64) (int, error) {
 func TestDeclaration(t *testing.T) {
 	k := bench()
 	twins(k)
-	b := simtest.Open(t, Driver(), k, false)
-	ids, entries := b.IDs(), b.Declared()
-	if len(entries) != b.Class.Devices.Len() {
-		t.Fatalf("%d declarations for %d devices", len(entries), b.Class.Devices.Len())
-	}
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = simtest.Open(t, Driver(), k, false, entries...)
-	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	simtest.ExpectDeclarations(t, Driver(), k)
 }

@@ -198,14 +198,7 @@ func TestGroupErrors(t *testing.T) {
 		{"a line that the chip does not have", `board.toml:2: gpio.x: chip soc has lines 0 to 6, and no line 7`, []simtest.Entry{a, declare("x", out("7", "")), together("g", `"a","x"`)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := bench()
-			_, err := simtest.TryOpen(t, Driver(), k, true, c.entries...)
-			if err == nil || err.Error() != c.want {
-				t.Errorf("got  %v\nwant %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, c.entries...)
 		})
 	}
 }

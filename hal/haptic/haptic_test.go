@@ -53,9 +53,7 @@ func TestNames(t *testing.T) {
 			}
 		})
 	}
-	if _, err := simtest.TryOpen(t, Driver(), bench(), false, simtest.Entry{Table: "haptic", ID: "x", Keys: `{"name":""}`}); err == nil {
-		t.Error("an entry without a name is taken")
-	}
+	simtest.ExpectRefused(t, Driver(), bench(), "board.toml:1: haptic.A: name must not be empty", simtest.Entries("haptic", `{"name":""}`)...)
 }
 
 // motors are all kinds, each with how it is seen to run, and what that is at full strength.

@@ -41,14 +41,7 @@ func TestBadBoard(t *testing.T) {
 			append(one("i2c-bus", "a", `{"adapter":"plain"}`), one("i2c-bus", "b", `{"adapter":"/sys/bus/i2c/devices/i2c-0"}`)...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := bench()
-			_, err := simtest.TryOpen(t, Driver(), k, false, c.entries...)
-			if err == nil || err.Error() != c.want {
-				t.Errorf("got %v, want %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, c.entries...)
 		})
 	}
 }
@@ -58,10 +51,8 @@ func TestAmbiguousAdapter(t *testing.T) {
 	k := sim.New(sim.Options{Bare: true})
 	k.AddI2C(sim.I2C{Name: "twin"})
 	k.AddI2C(sim.I2C{Name: "twin"})
-	_, err := simtest.TryOpen(t, Driver(), k, false, simtest.Entry{Table: "i2c-bus", ID: "a", Keys: `{"adapter":"twin"}`})
-	if want := "board.toml:1: i2c-bus.a: it may be /sys/class/i2c-dev/i2c-0 or /sys/class/i2c-dev/i2c-1: say which"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	simtest.ExpectRefused(t, Driver(), k, "board.toml:1: i2c-bus.A: it may be /sys/class/i2c-dev/i2c-0 or /sys/class/i2c-dev/i2c-1: say which",
+		simtest.Entries("i2c-bus", `{"adapter":"twin"}`)...)
 }
 
 func TestSpans(t *testing.T) {
@@ -125,15 +116,7 @@ func TestPlug(t *testing.T) {
 
 // TestDeclarations: what `halberd detect` prints is a board.toml that names the same buses.
 func TestDeclarations(t *testing.T) {
-	b := simtest.Open(t, Driver(), bench(), false)
-	declared := b.Declared()
-	if len(declared) != 3 {
-		t.Fatalf("got %v, want three", declared)
-	}
-	again := simtest.Open(t, Driver(), bench(), false, declared...)
-	if got := again.IDs(); got != b.IDs() || strings.Contains(again.Log.String(), "WARN") {
-		t.Errorf("got %s, want %s; log: %s", got, b.IDs(), again.Log.String())
-	}
+	simtest.ExpectDeclarations(t, Driver(), bench())
 }
 
 // answering is a kernel whose adapters can be opened where there are none: what i2c-dev would say of them is made up.

@@ -80,12 +80,8 @@ func TestNames(t *testing.T) {
 	if k.Opened() != 0 {
 		t.Errorf("%d descriptors are open, want none before somebody asks", k.Opened())
 	}
-	if _, err := simtest.TryOpen(t, Driver(), k, false, simtest.Entry{Table: "input", ID: "x", Keys: `{"name":"USB Keyboard"}`}); err == nil {
-		t.Error("an entry that may mean two devices is taken")
-	}
-	if _, err := simtest.TryOpen(t, Driver(), k, false, simtest.Entry{Table: "input", ID: "x", Keys: `{"name":""}`}); err == nil {
-		t.Error("an entry without a name is taken")
-	}
+	simtest.ExpectRefused(t, Driver(), k, "board.toml:1: input.A: it may be /sys/class/input/event2 or /sys/class/input/event3: say which", simtest.Entries("input", `{"name":"USB Keyboard"}`)...)
+	simtest.ExpectRefused(t, Driver(), k, "board.toml:1: input.A: name must not be empty", simtest.Entries("input", `{"name":""}`)...)
 }
 
 // TestWatch: the state first, then each event; a second watcher shares the node, and the last one closes it.

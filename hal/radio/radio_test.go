@@ -124,13 +124,7 @@ func TestBoardErrors(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			k := board()
 			k.AddRadio(sim.Radio{Name: "phy1", Type: "wlan"})
-			_, err := simtest.TryOpen(t, Driver(), k, false, declare("x", row.keys))
-			if err == nil || err.Error() != row.want {
-				t.Errorf("got %v, want %s", err, row.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), k, row.want, declare("x", row.keys))
 		})
 	}
 }
@@ -296,15 +290,5 @@ func TestNodeThatFails(t *testing.T) {
 
 // What the radios say for board.toml names the same radios again.
 func TestDeclaration(t *testing.T) {
-	k := board()
-	b := start(t, k)
-	ids, entries := b.IDs(), b.Declared()
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = start(t, k, entries...)
-	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
+	simtest.ExpectDeclarations(t, Driver(), board())
 }

@@ -218,32 +218,15 @@ func TestBoardErrors(t *testing.T) {
 		{"one of two", "board.toml:1: remoteproc.A: it may be /sys/class/remoteproc/remoteproc1 or /sys/class/remoteproc/remoteproc2: say which", []string{`{"name":"dsp"}`}},
 		{"no name", "board.toml:1: remoteproc.A: name: missing", []string{`{}`}},
 	} {
-		k := twins()
-		var entries []simtest.Entry
-		for i, keys := range c.entries {
-			entries = append(entries, simtest.Entry{Table: "remoteproc", ID: string(rune('A' + i)), Keys: keys})
-		}
-		if _, err := simtest.TryOpen(t, Driver(), k, false, entries...); err == nil || err.Error() != c.want {
-			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
-		}
-		if n := k.Opened(); n != 0 {
-			t.Errorf("%s: %d descriptors are left open", c.name, n)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			simtest.ExpectRefused(t, Driver(), twins(), c.want, simtest.Entries("remoteproc", c.entries...)...)
+		})
 	}
 }
 
 // What the devices say for board.toml names the same devices again, each by itself.
 func TestDeclaration(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	b.ExpectIDs("40c00000.m4 dsp")
-	entries := b.Declared()
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = simtest.Open(t, Driver(), k, false, entries...)
-	b.ExpectIDs("40c00000.m4-declared dsp-declared")
+	simtest.ExpectDeclarations(t, Driver(), bench())
 }
 
 // TestWatch: what is done is told at once, a crash within a second, and the end of the device ends it.

@@ -1,7 +1,6 @@
 package rtc
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/halberd-io/halberd/hal/sim"
@@ -19,19 +18,13 @@ func TestBadBoard(t *testing.T) {
 		{"two that wake", "board.toml:2: rtc.b: the clock that wakes this board is a already, at board.toml:1",
 			[]simtest.Entry{named("a", `{"name":"rtc0","wakes":true}`), named("b", `{"name":"rtc1","wakes":true}`)}},
 		{"one that cannot wake", "board.toml:1: rtc.a: the clock cannot wake this board", []simtest.Entry{named("a", `{"name":"rtc1","wakes":true}`)}},
-		{"no name", "name must not be empty", []simtest.Entry{named("a", `{"name":""}`)}},
+		{"no name", "board.toml:1: rtc.a: name must not be empty", []simtest.Entry{named("a", `{"name":""}`)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := sim.New(sim.Options{Bare: true})
 			k.AddRTC(sim.RTC{})
 			k.AddRTC(sim.RTC{NoAlarm: true})
-			_, err := simtest.TryOpen(t, Driver(), k, false, c.entries...)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %s", err, c.want)
-			}
-			if n := k.Opened(); n != 0 {
-				t.Errorf("%d descriptors are left open", n)
-			}
+			simtest.ExpectRefused(t, Driver(), k, c.want, c.entries...)
 		})
 	}
 }

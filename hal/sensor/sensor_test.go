@@ -125,19 +125,12 @@ func TestBoardErrors(t *testing.T) {
 		{"iio without channel", `{"iio":"env"}`, `board.toml:1: sensor.x: channel goes with iio`},
 		{"hwmon with channel", `{"hwmon":"supply","input":"in0","channel":"x"}`, `board.toml:1: sensor.x: channel goes with iio`},
 	} {
-		k := bench()
-		_, err := simtest.TryOpen(t, Driver(), k, false, declare("x", c.keys))
-		if err == nil || err.Error() != c.want {
-			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
-		}
-		if n := k.Opened(); n != 0 {
-			t.Errorf("%s: %d descriptors are left open", c.name, n)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			simtest.ExpectRefused(t, Driver(), bench(), c.want, declare("x", c.keys))
+		})
 	}
-	_, err := simtest.TryOpen(t, Driver(), bench(), false, declare("x", `{"thermal":"cpu-thermal"}`), declare("y", `{"thermal":"cpu-thermal"}`))
-	if want := `board.toml:2: sensor.y: cpu-thermal/temp is sensor.x already, at board.toml:1`; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	simtest.ExpectRefused(t, Driver(), bench(), `board.toml:2: sensor.y: cpu-thermal/temp is sensor.x already, at board.toml:1`,
+		declare("x", `{"thermal":"cpu-thermal"}`), declare("y", `{"thermal":"cpu-thermal"}`))
 }
 
 func TestMissingSensorIsLeftOut(t *testing.T) {
@@ -344,20 +337,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 // What the devices say for board.toml names the same devices again, each by itself.
 func TestDeclaration(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	ids, entries := b.IDs(), b.Declared()
-	if len(entries) != b.Class.Devices.Len() {
-		t.Fatalf("%d declarations for %d devices", len(entries), b.Class.Devices.Len())
-	}
-	for i := range entries {
-		entries[i].ID += "-declared"
-	}
-	b.Close()
-	b = simtest.Open(t, Driver(), k, false, entries...)
-	if got, want := b.IDs(), strings.ReplaceAll(ids, " ", "-declared ")+"-declared"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	simtest.ExpectDeclarations(t, Driver(), bench())
 }
 
 func TestTree(t *testing.T) {

@@ -53,10 +53,8 @@ func TestNamesOfSockets(t *testing.T) {
 
 // TestAmbiguousSocket: what may be one of two ports is an error at the start.
 func TestAmbiguousSocket(t *testing.T) {
-	_, err := simtest.TryOpen(t, Driver(), sockets(), false, simtest.Entry{Table: "serial", ID: "modem", Keys: `{"name":"1-2"}`})
-	if want := "board.toml:1: serial.modem: it may be /sys/class/tty/ttyUSB1 or /sys/class/tty/ttyUSB2: say which"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
+	simtest.ExpectRefused(t, Driver(), sockets(), "board.toml:1: serial.A: it may be /sys/class/tty/ttyUSB1 or /sys/class/tty/ttyUSB2: say which",
+		simtest.Entries("serial", `{"name":"1-2"}`)...)
 }
 
 // TestUnplug: whoever has a port is told that it is gone, before the class has looked and afterwards, and what is plugged into the same socket has the same name, under another number too.
