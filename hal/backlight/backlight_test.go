@@ -15,35 +15,6 @@ var panel = simtest.Entry{Table: "backlight", ID: "panel", Keys: `{"name":"backl
 
 const sys = "/sys/class/backlight/"
 
-// read reads an attribute as a shell would.
-func read(t *testing.T, k *sim.Kernel, path string) string {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_RDONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	buf := make([]byte, 64)
-	n, err := k.Pread(fd, buf, 0)
-	if err != nil {
-		t.Fatalf("read %s: %v", path, err)
-	}
-	return strings.TrimSpace(string(buf[:n]))
-}
-
-// echo writes an attribute as a shell would.
-func echo(t *testing.T, k *sim.Kernel, path, text string) {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_WRONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	if _, err := k.Pwrite(fd, []byte(text), 0); err != nil {
-		t.Fatalf("write %s: %v", path, err)
-	}
-}
-
 func TestNames(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), false, panel)
 	var got []string
@@ -92,12 +63,12 @@ func TestPower(t *testing.T) {
 		{"on", `true`, "0", `{"brightness":9,"maxBrightness":31,"permille":290,"actualBrightness":9,"on":true}`},
 	} {
 		b.Expect("SetPower", `{"backlight":"10-0045","on":`+c.set+`}`, `{}`)
-		if got := read(t, k, sys+"10-0045/bl_power"); got != c.power {
+		if got := simtest.Cat(t, k, sys+"10-0045/bl_power"); got != c.power {
 			t.Errorf("%s: bl_power is %s, want %s", c.name, got, c.power)
 		}
 		b.Expect("Get", `{"backlight":"10-0045"}`, c.get)
 	}
-	echo(t, k, sys+"10-0045/bl_power", "1")
+	simtest.Echo(t, k, sys+"10-0045/bl_power", "1")
 	b.Expect("Get", `{"backlight":"10-0045"}`, `{"brightness":9,"maxBrightness":31,"permille":290,"actualBrightness":0,"on":false}`)
 }
 
@@ -107,7 +78,7 @@ func TestOneStep(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false)
 	for _, c := range []struct{ permille, want string }{{"0", "0"}, {"1", "1"}, {"400", "1"}, {"1000", "1"}} {
 		b.Expect("Set", `{"backlight":"keypad","permille":`+c.permille+`}`, `{}`)
-		if got := read(t, k, sys+"keypad/brightness"); got != c.want {
+		if got := simtest.Cat(t, k, sys+"keypad/brightness"); got != c.want {
 			t.Errorf("%s permille: got %s, want %s", c.permille, got, c.want)
 		}
 	}
@@ -147,7 +118,7 @@ func TestWatch(t *testing.T) {
 	b.Class.Changed("backlight-0")
 	b.Loop.Advance(1)
 	w.Expect(`{"backlight":"panel","brightness":77,"actualBrightness":77,"on":true}`)
-	echo(t, k, sys+"backlight-0/bl_power", "4")
+	simtest.Echo(t, k, sys+"backlight-0/bl_power", "4")
 	b.Loop.Advance(period)
 	w.Expect(`{"backlight":"panel","brightness":77,"actualBrightness":77,"on":false}`)
 	w.Stop()
@@ -174,12 +145,12 @@ func TestStart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := bench()
-			echo(t, k, sys+"backlight-0/bl_power", "4")
+			simtest.Echo(t, k, sys+"backlight-0/bl_power", "4")
 			simtest.Open(t, Driver(), k, c.first, simtest.Entry{Table: "backlight", ID: "panel", Keys: `{"name":"backlight-0"` + c.keys + `}`})
-			if got := read(t, k, sys+"backlight-0/brightness"); got != c.want {
+			if got := simtest.Cat(t, k, sys+"backlight-0/brightness"); got != c.want {
 				t.Errorf("brightness: got %s, want %s", got, c.want)
 			}
-			if got := read(t, k, sys+"backlight-0/bl_power"); got != "4" {
+			if got := simtest.Cat(t, k, sys+"backlight-0/bl_power"); got != "4" {
 				t.Errorf("bl_power: got %s, want 4", got)
 			}
 		})
@@ -200,7 +171,9 @@ func TestSafe(t *testing.T) {
 		{"switched off, to be dark", "0", func(_ *testing.T, b *simtest.Bench, _ *sim.Kernel) {
 			b.Expect("SetPower", `{"backlight":"panel","on":false}`, `{}`)
 		}, "0", "4"},
-		{"switched off by others", "9", func(t *testing.T, _ *simtest.Bench, k *sim.Kernel) { echo(t, k, sys+"backlight-0/bl_power", "4") }, "9", "4"},
+		{"switched off by others", "9", func(t *testing.T, _ *simtest.Bench, k *sim.Kernel) {
+			simtest.Echo(t, k, sys+"backlight-0/bl_power", "4")
+		}, "9", "4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := bench()
@@ -214,7 +187,7 @@ func TestSafe(t *testing.T) {
 			if err := all[0].Bring(); err != nil {
 				t.Error(err)
 			}
-			if light, power := read(t, k, sys+"backlight-0/brightness"), read(t, k, sys+"backlight-0/bl_power"); light != c.light || power != c.left {
+			if light, power := simtest.Cat(t, k, sys+"backlight-0/brightness"), simtest.Cat(t, k, sys+"backlight-0/bl_power"); light != c.light || power != c.left {
 				t.Errorf("got brightness %s and bl_power %s, want %s and %s", light, power, c.light, c.left)
 			}
 		})
@@ -245,7 +218,7 @@ func TestClaim(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if light, power := read(t, k, sys+"backlight-0/brightness"), read(t, k, sys+"backlight-0/bl_power"); light != c.light || power != c.power {
+			if light, power := simtest.Cat(t, k, sys+"backlight-0/brightness"), simtest.Cat(t, k, sys+"backlight-0/bl_power"); light != c.light || power != c.power {
 				t.Errorf("got brightness %s and bl_power %s, want %s and %s", light, power, c.light, c.power)
 			}
 		})

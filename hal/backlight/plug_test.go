@@ -29,7 +29,7 @@ func TestPlug(t *testing.T) {
 		b.Expect("Get", `{"backlight":"panel"}`, `{"brightness":7,"maxBrightness":10,"permille":700,"actualBrightness":7,"on":true}`)
 		b.Expect("Set", `{"backlight":"panel","brightness":3}`, `{}`)
 		rescan()
-		if got := read(t, k, sys+"lcd/brightness"); got != "3" {
+		if got := simtest.Cat(t, k, sys+"lcd/brightness"); got != "3" {
 			t.Errorf("another look: brightness %s, want 3", got)
 		}
 		w := b.Watch("Watch", `{"backlights":["panel","keys"]}`)
@@ -44,7 +44,7 @@ func TestPlug(t *testing.T) {
 		if w.Failed == nil || simtest.Text(w.Failed) != gone || k.Opened() != held || b.Loop.Timers() != 0 {
 			t.Errorf("the watch ended with %v; %d descriptors, %d timers, want %d, 0", w.Failed, k.Opened(), b.Loop.Timers(), held)
 		}
-		if got := read(t, k, sys+"lcd/brightness"); got != "7" {
+		if got := simtest.Cat(t, k, sys+"lcd/brightness"); got != "7" {
 			t.Errorf("replaced: brightness %s, want 7", got)
 		}
 		k.Unplug("lcd")

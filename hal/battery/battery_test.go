@@ -10,7 +10,6 @@ import (
 	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
-	"github.com/halberd-io/halberd/hal/sysfs"
 )
 
 var main = simtest.Entry{Table: "battery", ID: "main", Keys: `{"name":"BAT0"}`}
@@ -77,7 +76,7 @@ func TestChargeLimits(t *testing.T) {
 			}
 			b.Expect("SetChargeLimits", in, row.want)
 			for file, want := range map[string]string{"start": row.start, "end": row.end} {
-				if got := read(t, k, "/sys/class/power_supply/BAT0/charge_control_"+file+"_threshold"); got != want {
+				if got := simtest.Cat(t, k, "/sys/class/power_supply/BAT0/charge_control_"+file+"_threshold"); got != want {
 					t.Errorf("%s: got %s, want %s", file, got, want)
 				}
 			}
@@ -111,16 +110,6 @@ func TestChargeLimitsHalfWay(t *testing.T) {
 	if got := w.Events(); !strings.HasSuffix(got, `"startPercent":40,"endPercent":90}`) {
 		t.Errorf("the watch says %s", got)
 	}
-}
-
-// read reads an attribute as a shell would.
-func read(t *testing.T, k *sim.Kernel, path string) string {
-	t.Helper()
-	text, err := sysfs.Read(k, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // TestWatch: a change of what matters is reported with everything else, as soon as the kernel tells of it or within the period, and one of the voltage alone is not.

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
@@ -172,22 +170,9 @@ func TestNamesStay(t *testing.T) {
 	}
 }
 
-// unreadable is a kernel of which one file cannot be read.
-type unreadable struct {
-	*sim.Kernel
-	suffix string
-}
-
-func (u *unreadable) Open(path string, flags int) (int, error) {
-	if u.suffix != "" && strings.HasSuffix(path, u.suffix) {
-		return -1, unix.EIO
-	}
-	return u.Kernel.Open(path, flags)
-}
-
 // TestBrokenDevice: one that cannot be read does not keep the others from being there. It may be the hwmon device of a fan that is a cooling device, too, so that gets no name meanwhile.
 func TestBrokenDevice(t *testing.T) {
-	k := &unreadable{Kernel: bench(), suffix: "hwmon1/name"}
+	k := &simtest.Unreadable{Kernel: bench(), Suffix: "hwmon1/name"}
 	b := simtest.Open(t, Driver(), k, false)
 	if got, want := b.IDs(), "aspeed_pwm_tacho/pwm1 nct6775/pwm1 nct6775/pwm2 pwmfan/pwm1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -200,7 +185,7 @@ func TestBrokenDevice(t *testing.T) {
 	if n := strings.Count(b.Log.String(), "place=/sys/class/hwmon/hwmon1"); n != 1 {
 		t.Errorf("it is said %d times, want once: %s", n, b.Log.String())
 	}
-	k.suffix = ""
+	k.Suffix = ""
 	b.Rescan()
 	if got, want := b.IDs(), "Fan aspeed_pwm_tacho/pwm1 gpio_fan/pwm1 nct6775/pwm1 nct6775/pwm2 pwmfan/pwm1"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -17,39 +17,10 @@ const (
 	thermal = "/sys/class/thermal/"
 )
 
-// read reads an attribute as a shell would.
-func read(t *testing.T, k *sim.Kernel, path string) string {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_RDONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	buf := make([]byte, 64)
-	n, err := k.Pread(fd, buf, 0)
-	if err != nil {
-		t.Fatalf("read %s: %v", path, err)
-	}
-	return strings.TrimSpace(string(buf[:n]))
-}
-
-// echo writes an attribute as a shell would.
-func echo(t *testing.T, k *sim.Kernel, path, text string) {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_WRONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	if _, err := k.Pwrite(fd, []byte(text), 0); err != nil {
-		t.Fatalf("write %s: %v", path, err)
-	}
-}
-
 // pwm is what a hwmon device has for a fan: pwmN and pwmN_enable.
 func pwm(t *testing.T, k *sim.Kernel, output string) string {
 	t.Helper()
-	return read(t, k, hwmon+output) + " " + read(t, k, hwmon+output+"_enable")
+	return simtest.Cat(t, k, hwmon+output) + " " + simtest.Cat(t, k, hwmon+output+"_enable")
 }
 
 func TestCalls(t *testing.T) {
@@ -90,7 +61,7 @@ func TestBackToAuto(t *testing.T) {
 		{"after full speed", ``, "0", `{"fan":"x","permille":100}`, "102 2"},
 	} {
 		k := bench()
-		echo(t, k, hwmon+"hwmon0/pwm2_enable", c.before)
+		simtest.Echo(t, k, hwmon+"hwmon0/pwm2_enable", c.before)
 		b := simtest.Open(t, Driver(), k, false, simtest.Entry{Table: "fan", ID: "x", Keys: `{"hwmon":"nct6775","channel":"pwm2"` + c.keys + `}`})
 		b.Expect("Set", c.call, `{}`)
 		if got, want := pwm(t, k, "hwmon0/pwm2"), "26 1"; got != want {
@@ -109,7 +80,7 @@ func TestFull(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false)
 	for _, id := range []string{"nct6775/pwm1", "gpio_fan/pwm1"} {
 		device := map[string]string{"nct6775/pwm1": "hwmon0", "gpio_fan/pwm1": "hwmon1"}[id]
-		echo(t, k, hwmon+device+"/pwm1_enable", "0")
+		simtest.Echo(t, k, hwmon+device+"/pwm1_enable", "0")
 		if got := b.Call("Get", `{"fan":"`+id+`"}`); !strings.HasPrefix(got, `{"permille":1000,"mode":"full",`) {
 			t.Errorf("%s: got %s", id, got)
 		}
@@ -130,7 +101,7 @@ func TestSupply(t *testing.T) {
 		{"kept as it was", "3", "500", "128 3"},
 		{"stands as it was", "2", "0", "0 2"},
 	} {
-		echo(t, k, hwmon+"hwmon2/pwm1_enable", c.enable)
+		simtest.Echo(t, k, hwmon+"hwmon2/pwm1_enable", c.enable)
 		b.Expect("Set", `{"fan":"pwmfan/pwm1","permille":`+c.permille+`}`, `{}`)
 		if got := pwm(t, k, "hwmon2/pwm1"); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
@@ -160,7 +131,7 @@ func TestHalfWay(t *testing.T) {
 		{"by hand", "1", "0 1"},
 	} {
 		k := bench()
-		echo(t, k, hwmon+"hwmon0/pwm1_enable", c.enable)
+		simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", c.enable)
 		b := simtest.Open(t, Driver(), &refusing{k, "51", unix.ETIMEDOUT}, false)
 		b.Expect("Set", `{"fan":"nct6775/pwm1","permille":200}`, `Timeout{"class":"Fan","device":"nct6775/pwm1"}`)
 		if got := pwm(t, k, "hwmon0/pwm1"); got != c.left {
@@ -269,9 +240,9 @@ func TestClaim(t *testing.T) {
 			if c.keys != "" {
 				entries = append(entries, simtest.Entry{Table: "fan", ID: "x", Keys: c.keys})
 			}
-			echo(t, k, hwmon+"hwmon0/pwm1_enable", "1")
-			echo(t, k, hwmon+"hwmon0/pwm1", "77")
-			echo(t, k, hwmon+"hwmon0/pwm1_enable", c.before)
+			simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", "1")
+			simtest.Echo(t, k, hwmon+"hwmon0/pwm1", "77")
+			simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", c.before)
 			b := simtest.Open(t, Driver(), k, true, entries...)
 			d, _ := b.Class.Devices.(*hal.Set[*Fan]).Find([]byte(c.id))
 			release, err := d.Claim()

@@ -280,23 +280,15 @@ func TestBudget(t *testing.T) {
 func TestVibratorOfAnotherTrigger(t *testing.T) {
 	k := bench()
 	b := simtest.Open(t, Driver(), k, false)
-	fd, err := k.Open("/sys/class/leds/vibrator/trigger", unix.O_RDWR)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close(fd)
-	if _, err := k.Pwrite(fd, []byte("timer"), 0); err != nil {
-		t.Fatal(err)
-	}
+	const trigger = "/sys/class/leds/vibrator/trigger"
+	simtest.Echo(t, k, trigger, "timer")
 	b.Expect("Stop", `{"motor":"vibrator"}`, `{}`)
 	if got := k.Brightness("vibrator"); got != 1 {
 		t.Errorf("stopping what did not vibrate sets the LED to %d", got)
 	}
 	b.Expect("Play", `{"motor":"vibrator","durationMSec":100}`, `{}`)
-	text := make([]byte, 64)
-	n, err := k.Pread(fd, text, 0)
-	if err != nil || !strings.Contains(string(text[:n]), "[transient]") || k.Brightness("vibrator") != 1 {
-		t.Errorf("the triggers are %s (%v), the brightness %d, want [transient], 1", text[:n], err, k.Brightness("vibrator"))
+	if got := simtest.Cat(t, k, trigger); !strings.Contains(got, "[transient]") || k.Brightness("vibrator") != 1 {
+		t.Errorf("the triggers are %s, the brightness %d, want [transient], 1", got, k.Brightness("vibrator"))
 	}
 }
 

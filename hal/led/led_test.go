@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
@@ -60,46 +58,17 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// read reads an attribute as a shell would.
-func read(t *testing.T, k *sim.Kernel, path string) string {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_RDONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	buf := make([]byte, 4096)
-	n, err := k.Pread(fd, buf, 0)
-	if err != nil {
-		t.Fatalf("read %s: %v", path, err)
-	}
-	return strings.TrimSpace(string(buf[:n]))
-}
-
-// write writes an attribute as a shell would.
-func write(t *testing.T, k *sim.Kernel, path, text string) {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_WRONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	if _, err := k.Pwrite(fd, []byte(text), 0); err != nil {
-		t.Fatalf("write %s: %v", path, err)
-	}
-}
-
 const sysFront, sysStatus = "/sys/class/leds/front:white", "/sys/class/leds/status:rgb"
 
 func TestSetEndsATriggerThatOthersStarted(t *testing.T) {
 	k := bench()
 	b := simtest.Open(t, Driver(), k, false, front)
-	write(t, k, sysFront+"/trigger", "heartbeat\n")
+	simtest.Echo(t, k, sysFront+"/trigger", "heartbeat\n")
 	b.Expect("Set", `{"led":"front","brightness":9}`, `{}`)
-	if got, want := read(t, k, sysFront+"/trigger"), "[none] timer heartbeat default-on pattern"; got != want {
+	if got, want := simtest.Cat(t, k, sysFront+"/trigger"), "[none] timer heartbeat default-on pattern"; got != want {
 		t.Errorf("trigger: got %s, want %s", got, want)
 	}
-	if got := read(t, k, sysFront+"/brightness"); got != "9" {
+	if got := simtest.Cat(t, k, sysFront+"/brightness"); got != "9" {
 		t.Errorf("brightness: got %s, want 9", got)
 	}
 }
@@ -110,7 +79,7 @@ func TestBlinkUnits(t *testing.T) {
 	for _, in := range []string{"100 900", "20 30"} {
 		on, off, _ := strings.Cut(in, " ")
 		b.Expect("Blink", `{"led":"front","onMSec":`+on+`,"offMSec":`+off+`}`, `{}`)
-		if got := read(t, k, sysFront+"/delay_on") + " " + read(t, k, sysFront+"/delay_off"); got != in {
+		if got := simtest.Cat(t, k, sysFront+"/delay_on") + " " + simtest.Cat(t, k, sysFront+"/delay_off"); got != in {
 			t.Errorf("delays in ms: got %s, want %s", got, in)
 		}
 	}
@@ -129,7 +98,7 @@ func TestSetColor(t *testing.T) {
 		{"none", `{}`, `InvalidParameter{"parameter":"colors"}`, "1 100 3"},
 	} {
 		b.Expect("SetColor", `{"led":"status:rgb","colors":`+c.colors+`}`, c.want)
-		if got := read(t, k, sysStatus+"/multi_intensity"); got != c.intensity {
+		if got := simtest.Cat(t, k, sysStatus+"/multi_intensity"); got != c.intensity {
 			t.Errorf("%s: multi_intensity: got %s, want %s", c.name, got, c.intensity)
 		}
 	}
@@ -149,7 +118,7 @@ func TestColors(t *testing.T) {
 	b.Expect("Set", `{"led":"status:rgb","brightness":40}`, `{}`)
 	w.Expect(now("40", "none", "5"))
 	b.Expect("Get", `{"led":"status:rgb"}`, `{"brightness":40,"maxBrightness":100,"trigger":"none","triggers":["none","timer","heartbeat","default-on","pattern"],"colors":{"blue":100,"green":100,"red":5}}`)
-	write(t, k, sysStatus+"/multi_intensity", "6 100 100")
+	simtest.Echo(t, k, sysStatus+"/multi_intensity", "6 100 100")
 	b.Loop.Advance(period)
 	w.Expect(now("40", "none", "6"))
 	b.Expect("SetTrigger", `{"led":"status:rgb","trigger":"heartbeat"}`, `{}`)
@@ -187,9 +156,9 @@ func TestStart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := bench()
-			write(t, k, sysFront+"/brightness", "40")
+			simtest.Echo(t, k, sysFront+"/brightness", "40")
 			simtest.Open(t, Driver(), k, c.first, simtest.Entry{Table: "led", ID: "front", Keys: c.keys})
-			if got := read(t, k, sysFront+"/brightness"); got != c.want {
+			if got := simtest.Cat(t, k, sysFront+"/brightness"); got != c.want {
 				t.Errorf("brightness: got %s, want %s", got, c.want)
 			}
 		})
@@ -237,14 +206,14 @@ func TestWatch(t *testing.T) {
 	w.Expect()
 	b.Call("Set", `{"led":"far","brightness":3}`)
 	w.Expect(`{"led":"far","brightness":3,"trigger":"none"}`)
-	write(t, k, sysFront+"/brightness", "77")
-	write(t, k, "/sys/class/leds/far/brightness", "2")
+	simtest.Echo(t, k, sysFront+"/brightness", "77")
+	simtest.Echo(t, k, "/sys/class/leds/far/brightness", "2")
 	w.Expect()
 	b.Loop.Advance(period)
 	w.Expect(`{"led":"front","brightness":77,"trigger":"none"}`, `{"led":"far","brightness":2,"trigger":"none"}`)
 	b.Call("Blink", `{"led":"front","onMSec":5,"offMSec":5}`)
 	w.Expect(`{"led":"front","brightness":77,"trigger":"timer"}`)
-	write(t, k, sysFront+"/brightness", "78")
+	simtest.Echo(t, k, sysFront+"/brightness", "78")
 	b.Loop.Advance(2 * period)
 	w.Expect()
 	w.Stop()
@@ -261,7 +230,7 @@ func TestWatchSurvivesABusyWorker(t *testing.T) {
 	b := simtest.Open(t, Driver(), k, false)
 	w := b.Watch("Watch", `{"leds":["far"]}`)
 	w.Events()
-	write(t, k, "/sys/class/leds/far/brightness", "2")
+	simtest.Echo(t, k, "/sys/class/leds/far/brightness", "2")
 	b.Loop.Full = true
 	b.Loop.Advance(3 * period)
 	w.Expect()

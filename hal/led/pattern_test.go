@@ -34,15 +34,15 @@ func TestPattern(t *testing.T) {
 			b := simtest.Open(t, Driver(), k, false, front)
 			b.Expect("Pattern", patternOf("front", c.steps, c.repeat), c.want)
 			if c.want != `{}` {
-				if got := read(t, k, sysFront+"/trigger"); got != untouched {
+				if got := simtest.Cat(t, k, sysFront+"/trigger"); got != untouched {
 					t.Errorf("the triggers are %s, want %s", got, untouched)
 				}
 				return
 			}
-			if got := read(t, k, sysFront+"/pattern"); got != c.pattern {
+			if got := simtest.Cat(t, k, sysFront+"/pattern"); got != c.pattern {
 				t.Errorf("the kernel has %s, want %s", got, c.pattern)
 			}
-			if got := read(t, k, sysFront+"/repeat"); got != c.repeats {
+			if got := simtest.Cat(t, k, sysFront+"/repeat"); got != c.repeats {
 				t.Errorf("it is repeated %s times, want %s", got, c.repeats)
 			}
 		})
@@ -71,7 +71,7 @@ func TestPatternAfterPattern(t *testing.T) {
 	w.Events()
 	brightness := func(what, want string) {
 		t.Helper()
-		if got := read(t, k, sysFront+"/brightness"); got != want {
+		if got := simtest.Cat(t, k, sysFront+"/brightness"); got != want {
 			t.Errorf("%s: the brightness is %s, want %s", what, got, want)
 		}
 	}
@@ -104,9 +104,9 @@ func TestPatternHalfWay(t *testing.T) {
 		failed := faulty.Failed()
 		faulty.Arm(0, 0)
 		state := "off"
-		if strings.Contains(read(t, k, sysFront+"/trigger"), "[pattern]") {
-			state = read(t, k, sysFront+"/pattern") + ", " + read(t, k, sysFront+"/repeat")
-		} else if got := read(t, k, sysFront+"/brightness"); got != "0" {
+		if strings.Contains(simtest.Cat(t, k, sysFront+"/trigger"), "[pattern]") {
+			state = simtest.Cat(t, k, sysFront+"/pattern") + ", " + simtest.Cat(t, k, sysFront+"/repeat")
+		} else if got := simtest.Cat(t, k, sysFront+"/brightness"); got != "0" {
 			t.Errorf("call %d fails: the brightness is %s without a trigger", at, got)
 		}
 		seen[state] = true

@@ -18,12 +18,12 @@ func TestPlug(t *testing.T) {
 		k.AddLED(sim.LED{Name: "usb:green", Max: 10, Under: under})
 		b.Rescan()
 		b.ExpectIDs("usb usb:green")
-		if got := read(t, k, "/sys/class/leds/usb:red/brightness"); got != "7" {
+		if got := simtest.Cat(t, k, "/sys/class/leds/usb:red/brightness"); got != "7" {
 			t.Errorf("brightness: got %s, want 7", got)
 		}
 		b.Expect("Set", `{"led":"usb","brightness":3}`, `{}`)
 		b.Rescan()
-		if got := read(t, k, "/sys/class/leds/usb:red/brightness"); got != "3" {
+		if got := simtest.Cat(t, k, "/sys/class/leds/usb:red/brightness"); got != "3" {
 			t.Errorf("another look: brightness %s, want 3", got)
 		}
 		w := b.Watch("Watch", `{"leds":["usb","usb:green"]}`)
@@ -39,7 +39,7 @@ func TestPlug(t *testing.T) {
 		if w.Failed == nil || simtest.Text(w.Failed) != gone || k.Opened() != held || b.Loop.Timers() != 0 {
 			t.Errorf("the watch ended with %v; %d descriptors, %d timers, want %d, 0", w.Failed, k.Opened(), b.Loop.Timers(), held)
 		}
-		if got := read(t, k, "/sys/class/leds/usb:red/brightness"); got != "7" {
+		if got := simtest.Cat(t, k, "/sys/class/leds/usb:red/brightness"); got != "7" {
 			t.Errorf("replaced: brightness %s, want 7", got)
 		}
 		b.Expect("Set", `{"led":"usb","brightness":2}`, `{}`)

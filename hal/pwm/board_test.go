@@ -135,7 +135,7 @@ func TestExportsOutliveTheDaemon(t *testing.T) {
 		t.Errorf("it was saved %d times, want once", m.saves)
 	}
 	b.Close()
-	echo(t, k, soc+"/export", "1")
+	simtest.Echo(t, k, soc+"/export", "1")
 	b = simtest.Open(t, driver, k, false)
 	b.Expect("Set", `{"channel":"soc.pwm/0","dutyNSec":100}`, `{}`)
 	b.Expect("Set", `{"channel":"soc.pwm/1","periodNSec":100}`, `Busy{"class":"Pwm","device":"soc.pwm/1"}`)

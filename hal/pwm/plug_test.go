@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
@@ -64,22 +62,9 @@ func TestSameParents(t *testing.T) {
 	}
 }
 
-// unreadable is a kernel of which one file cannot be read.
-type unreadable struct {
-	*sim.Kernel
-	suffix string
-}
-
-func (u *unreadable) Open(path string, flags int) (int, error) {
-	if u.suffix != "" && strings.HasSuffix(path, u.suffix) {
-		return -1, unix.EIO
-	}
-	return u.Kernel.Open(path, flags)
-}
-
 // TestBrokenChip: a chip that cannot be read does not keep the others from being there, and is looked at again.
 func TestBrokenChip(t *testing.T) {
-	k := &unreadable{Kernel: bench(), suffix: "pwmchip0/npwm"}
+	k := &simtest.Unreadable{Kernel: bench(), Suffix: "pwmchip0/npwm"}
 	b := simtest.Open(t, Driver(), k, false)
 	if got := b.IDs(); got != "1-0040/0 1-0040/1 1-0040/2 1-0040/3" {
 		t.Errorf("got %s", got)
@@ -92,7 +77,7 @@ func TestBrokenChip(t *testing.T) {
 	if n := strings.Count(b.Log.String(), "cannot look at a device"); n != 1 {
 		t.Errorf("it is said %d times, want once", n)
 	}
-	k.suffix = ""
+	k.Suffix = ""
 	b.Rescan()
 	if n := b.Class.Devices.Len(); n != 7 {
 		t.Errorf("got %d channels, want 7", n)

@@ -14,19 +14,6 @@ import (
 
 var fan0 = simtest.Entry{Table: "pwm", ID: "fan0", Keys: `{"chip":"soc.pwm","channel":0}`}
 
-// echo writes an attribute as a shell would.
-func echo(t *testing.T, k *sim.Kernel, path, text string) {
-	t.Helper()
-	fd, err := k.Open(path, unix.O_WRONLY)
-	if err != nil {
-		t.Fatalf("open %s: %v", path, err)
-	}
-	defer k.Close(fd)
-	if _, err := k.Pwrite(fd, []byte(text), 0); err != nil {
-		t.Fatalf("write %s: %v", path, err)
-	}
-}
-
 const soc = "/sys/class/pwm/pwmchip0"
 
 func TestNames(t *testing.T) {
@@ -218,18 +205,18 @@ func TestWhoseChannel(t *testing.T) {
 	b.Expect("Get", `{"channel":"soc.pwm/2"}`, `NotSupported{"feature":"export"}`)
 	b.Expect("Get", other, `NotSupported{"feature":"export"}`)
 	held := k.Opened()
-	echo(t, k, soc+"/export", "1\n")
-	echo(t, k, soc+"/pwm1/period", "7")
+	simtest.Echo(t, k, soc+"/export", "1\n")
+	simtest.Echo(t, k, soc+"/pwm1/period", "7")
 	b.Expect("Set", set, `Busy{"class":"Pwm","device":"soc.pwm/1"}`)
 	b.Expect("SetPolarity", `{"channel":"soc.pwm/1","polarity":"inversed"}`, `Busy{"class":"Pwm","device":"soc.pwm/1"}`)
 	b.Expect("Get", other, `{"periodNSec":7,"dutyNSec":0,"polarity":"normal","enabled":false}`)
 	if n := k.Opened(); n != held {
 		t.Errorf("%d descriptors of what is not ours are kept", n-held)
 	}
-	echo(t, k, soc+"/unexport", "1\n")
+	simtest.Echo(t, k, soc+"/unexport", "1\n")
 	b.Expect("Set", set, `{}`)
 	b.Expect("Get", other, `{"periodNSec":100,"dutyNSec":50,"polarity":"normal","enabled":true}`)
-	echo(t, k, soc+"/unexport", "1\n")
+	simtest.Echo(t, k, soc+"/unexport", "1\n")
 	b.Expect("Get", other, `DeviceGone{"class":"Pwm","device":"soc.pwm/1"}`)
 	b.Expect("Get", other, `NotSupported{"feature":"export"}`)
 	b.Expect("Set", `{"channel":"soc.pwm/1","dutyNSec":60}`, `{}`)

@@ -142,16 +142,7 @@ func TestSameNames(t *testing.T) {
 // blocked is what the kernel says of a radio.
 func blocked(t *testing.T, k *sim.Kernel, name string) string {
 	t.Helper()
-	fd, err := k.Open("/sys/class/rfkill/"+k.RadioDevice(name)+"/soft", unix.O_RDONLY)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close(fd)
-	var text [2]byte
-	if _, err := k.Pread(fd, text[:], 0); err != nil {
-		t.Fatal(err)
-	}
-	return string(text[:1])
+	return simtest.Cat(t, k, "/sys/class/rfkill/"+k.RadioDevice(name)+"/soft")
 }
 
 func TestOutput(t *testing.T) {

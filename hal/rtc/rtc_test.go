@@ -3,6 +3,7 @@ package rtc
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,21 +97,12 @@ func (b *board) expect(wakes, alarm string) {
 // alarm reads a clock's alarm.
 func (b *board) alarm(clock string) string {
 	b.Helper()
-	fd, err := b.sim.Open("/sys/class/rtc/"+clock+"/wakealarm", unix.O_RDONLY)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer b.sim.Close(fd)
-	buf := make([]byte, 32)
-	n, err := b.sim.Pread(fd, buf, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	at := 0
-	if n == 0 {
+	text := simtest.Cat(b.T, b.sim, "/sys/class/rtc/"+clock+"/wakealarm")
+	if text == "" {
 		return ""
 	}
-	if _, err := fmt.Sscan(string(buf[:n]), &at); err != nil {
+	at, err := strconv.Atoi(text)
+	if err != nil {
 		b.Fatal(err)
 	}
 	return fmt.Sprint(at - newYear)
@@ -119,14 +111,7 @@ func (b *board) alarm(clock string) string {
 // setAlarm sets a clock's alarm, as others would.
 func (b *board) setAlarm(clock string, seconds int) {
 	b.Helper()
-	fd, err := b.sim.Open("/sys/class/rtc/"+clock+"/wakealarm", unix.O_WRONLY)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer b.sim.Close(fd)
-	if _, err := b.sim.Pwrite(fd, fmt.Append(nil, newYear+seconds), 0); err != nil {
-		b.Fatal(err)
-	}
+	simtest.Echo(b.T, b.sim, "/sys/class/rtc/"+clock+"/wakealarm", fmt.Sprint(newYear+seconds))
 }
 
 func TestGet(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/sim"
+	"github.com/halberd-io/halberd/hal/sim/simtest"
 )
 
 // life is what a minute does to the board.
@@ -26,22 +27,12 @@ func minute(t *testing.T, seed uint64) life {
 	if n := loop.Timers(); n != 0 {
 		t.Errorf("%d timers are left", n)
 	}
-	fd, err := k.Open("/sys/class/thermal/thermal_zone0/temp", unix.O_RDONLY)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close(fd)
-	buf := make([]byte, 16)
-	n, err := k.Pread(fd, buf, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return life{k.Changes("button"), k.Changes("door"), string(buf[:n])}
+	return life{k.Changes("button"), k.Changes("door"), simtest.Cat(t, k, "/sys/class/thermal/thermal_zone0/temp")}
 }
 
 func TestLive(t *testing.T) {
 	one := minute(t, 1)
-	if one.button == 0 || one.door == 0 || one.temperature == "41000\n" {
+	if one.button == 0 || one.door == 0 || one.temperature == "41000" {
 		t.Errorf("in a minute nothing happens to some of it: %+v", one)
 	}
 	if again := minute(t, 1); again != one {

@@ -41,17 +41,7 @@ func main(keys string) simtest.Entry {
 // state reads what the kernel says about the watchdog.
 func state(t *testing.T, k *sim.Kernel) string {
 	t.Helper()
-	fd, err := k.Open("/sys/class/watchdog/watchdog0/state", unix.O_RDONLY)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close(fd)
-	buf := make([]byte, 16)
-	n, err := k.Pread(fd, buf, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(buf[:n]))
+	return simtest.Cat(t, k, "/sys/class/watchdog/watchdog0/state")
 }
 
 // expect compares what the kernel says, and how often the board was reset.
