@@ -18,14 +18,11 @@ func Driver() hal.Driver {
 // Open finds the backlights and writes the values that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "The lights behind displays.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
+	return r.Class(&hal.Class{
+		Name: class, Doc: "The lights behind displays.", Methods: methods(r.Set),
 		Safe:       hal.SafeOutputs(r.Set, (*Backlight).safeValue, (*Backlight).bringSafe),
-		Subsystems: []string{"backlight"}, Rescan: r.Rescan, Changed: func(name string) { changed(r.Set, name) },
-	}, nil
+		Subsystems: []string{"backlight"}, Changed: func(name string) { changed(r.Set, name) },
+	})
 }
 
 // changed looks at the backlight that the kernel tells of.

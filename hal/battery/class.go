@@ -32,13 +32,10 @@ func (e *entry) Check() error { return sysfs.CheckName(e.Name) }
 // Open finds the supplies.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Batteries and chargers.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"power_supply"}, Rescan: r.Rescan, Changed: func(name string) { changed(r.Set, name) },
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Batteries and chargers.", Methods: methods(r.Set),
+		Subsystems: []string{"power_supply"}, Changed: func(name string) { changed(r.Set, name) },
+	})
 }
 
 // changed looks at the supply that the kernel tells of.

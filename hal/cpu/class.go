@@ -35,14 +35,11 @@ func Open(env *hal.Env) (*hal.Class, error) {
 		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Policy == p.Name },
 		Open:   func(id string, p sysfs.Place, _ *hal.Entry) (*Policy, error) { return open(env, id, p) },
 	}
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "How fast processors run, and how soon they answer.", Methods: methods(env, r.Set), Devices: r.Set, Close: r.Close,
+	return r.Class(&hal.Class{
+		Name: class, Doc: "How fast processors run, and how soon they answer.", Methods: methods(env, r.Set),
 		// The kernel says nothing of policies. They come with the module of their driver and go with the last of their processors.
-		Subsystems: []string{"cpu", "module"}, Rescan: r.Rescan,
-	}, nil
+		Subsystems: []string{"cpu", "module"},
+	})
 }
 
 // places lists the policies. Beside them stand the tunables of governors.

@@ -19,13 +19,10 @@ func Driver() hal.Driver {
 // Open finds the fans and sets the speeds that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Fans that can be driven.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Safe: func() []hal.SafeOutput { return safe(r.Set) }, Subsystems: []string{"hwmon", "thermal"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Fans that can be driven.", Methods: methods(r.Set),
+		Safe: func() []hal.SafeOutput { return safe(r.Set) }, Subsystems: []string{"hwmon", "thermal"},
+	})
 }
 
 func methods(fans *hal.Set[*Fan]) []*hal.Method {

@@ -37,13 +37,10 @@ func (e *entry) Check() error {
 // Open finds the motors. It opens no node, and runs none.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Motors and buzzers that can be felt. The kernel stops them when their time is over, whatever becomes of who let them run.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"input", "leds"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Motors and buzzers that can be felt. The kernel stops them when their time is over, whatever becomes of who let them run.", Methods: methods(r.Set),
+		Subsystems: []string{"input", "leds"},
+	})
 }
 
 func methods(motors *hal.Set[*Motor]) []*hal.Method {

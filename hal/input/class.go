@@ -38,13 +38,10 @@ func (e *entry) Check() error {
 // Open finds the devices, and opens none of them.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Keys, switches, touch screens and other devices of input.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"input"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Keys, switches, touch screens and other devices of input.", Methods: methods(r.Set),
+		Subsystems: []string{"input"},
+	})
 }
 
 func methods(devices *hal.Set[*Device]) []*hal.Method {

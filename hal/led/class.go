@@ -42,13 +42,10 @@ func (e *entry) Check() error {
 // Open finds the lights and writes the values that board.toml has for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Safe: hal.SafeOutputs(r.Set, (*LED).safeValue, (*LED).bringSafe), Subsystems: []string{"leds"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Lights of the kernel's LED class.", Methods: methods(r.Set),
+		Safe: hal.SafeOutputs(r.Set, (*LED).safeValue, (*LED).bringSafe), Subsystems: []string{"leds"},
+	})
 }
 
 func methods(leds *hal.Set[*LED]) []*hal.Method {

@@ -26,13 +26,10 @@ func Open(env *hal.Env) (*hal.Class, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Channels of PWM chips.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Safe: hal.SafeOutputs(r.Set, (*Channel).safeValue, (*Channel).bringSafe), Subsystems: []string{"pwm"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Channels of PWM chips.", Methods: methods(r.Set),
+		Safe: hal.SafeOutputs(r.Set, (*Channel).safeValue, (*Channel).bringSafe), Subsystems: []string{"pwm"},
+	})
 }
 
 func methods(channels *hal.Set[*Channel]) []*hal.Method {

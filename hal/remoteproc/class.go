@@ -29,13 +29,10 @@ func (e *entry) Place() string { return e.Name }
 // Open finds the processors.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Processors beside the one that Linux runs on.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"remoteproc"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Processors beside the one that Linux runs on.", Methods: methods(r.Set),
+		Subsystems: []string{"remoteproc"},
+	})
 }
 
 func methods(all *hal.Set[*Processor]) []*hal.Method {

@@ -70,14 +70,10 @@ func (f *found) matches(kind, device, channel string) bool {
 // Open finds the sensors of all kinds.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
+	return r.Class(&hal.Class{
 		Name: class, Doc: "What the board measures: temperatures, voltages, currents, speeds and more.",
-		Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"hwmon", "thermal", "iio"}, Rescan: r.Rescan,
-	}, nil
+		Methods: methods(r.Set), Subsystems: []string{"hwmon", "thermal", "iio"},
+	})
 }
 
 func methods(sensors *hal.Set[*Sensor]) []*hal.Method {

@@ -40,13 +40,10 @@ func (e *entry) Check() error { return sysfs.CheckName(e.Name) }
 // Open finds the ports, and opens none of them.
 func Open(env *hal.Env) (*hal.Class, error) {
 	r := newRoster(env)
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Serial ports.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"tty"}, Rescan: r.Rescan, Capabilities: needs(env.Entries),
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Serial ports.", Methods: methods(r.Set),
+		Subsystems: []string{"tty"}, Capabilities: needs(env.Entries),
+	})
 }
 
 // needs is CAP_SYS_ADMIN where a port is to be hung up.

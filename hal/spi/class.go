@@ -56,13 +56,10 @@ func Open(env *hal.Env) (*hal.Class, error) {
 		Means:  func(e *hal.Entry, p sysfs.Place) bool { return e.Value.(*entry).Name == p.Name },
 		Open:   func(id string, p sysfs.Place, e *hal.Entry) (*Device, error) { return open(env, id, p, e) },
 	}
-	if err := r.Begin(); err != nil {
-		return nil, err
-	}
-	return &hal.Class{
-		Name: class, Doc: "Chips on SPI buses, by spidev. Bytes are base64.", Methods: methods(r.Set), Devices: r.Set, Close: r.Close,
-		Subsystems: []string{"spidev"}, Rescan: r.Rescan,
-	}, nil
+	return r.Class(&hal.Class{
+		Name: class, Doc: "Chips on SPI buses, by spidev. Bytes are base64.", Methods: methods(r.Set),
+		Subsystems: []string{"spidev"},
+	})
 }
 
 const slow = "It waits for the bus: Timeout after 5 s, and what had begun may be carried out all the same. Busy while somebody else has a lease."

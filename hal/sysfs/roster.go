@@ -85,6 +85,15 @@ func (r *Roster[D]) Begin() error {
 	return nil
 }
 
+// Class begins, and gives a class its devices, with what lets them come, go and be closed.
+func (r *Roster[D]) Class(c *hal.Class) (*hal.Class, error) {
+	if err := r.Begin(); err != nil {
+		return nil, err
+	}
+	c.Devices, c.Rescan, c.Close = r.Set, r.Rescan, r.Close
+	return c, nil
+}
+
 // Rescan finds what came and went, as hal.Class has it. What contradicts board.toml is logged and left out.
 func (r *Roster[D]) Rescan() (again bool) {
 	r.report.Begin()
