@@ -91,12 +91,7 @@ func open(env *hal.Env, id string, p sysfs.Place, e *hal.Entry) (*Backlight, err
 
 func (d *Backlight) openAttributes() (err error) {
 	k := d.env.Kernel
-	greatest, err := sysfs.Open(k, d.dir+"/max_brightness", unix.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer greatest.Close()
-	if d.max, err = greatest.ReadInt(); err != nil {
+	if d.max, err = sysfs.ReadInt(k, d.dir+"/max_brightness"); err != nil {
 		return err
 	}
 	if d.brightness, err = sysfs.Open(k, d.dir+"/brightness", unix.O_RDWR); err != nil {

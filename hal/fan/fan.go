@@ -100,12 +100,7 @@ func (d *Fan) openSpeed() (err error) {
 	file := d.dir + "/" + d.channel
 	if d.kind == kindCooling {
 		file = d.dir + "/cur_state"
-		greatest, err := sysfs.Open(d.env.Kernel, d.dir+"/max_state", unix.O_RDONLY)
-		if err != nil {
-			return err
-		}
-		defer greatest.Close()
-		if d.most, err = greatest.ReadInt(); err != nil {
+		if d.most, err = sysfs.ReadInt(d.env.Kernel, d.dir+"/max_state"); err != nil {
 			return err
 		}
 	}

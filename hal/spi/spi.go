@@ -112,15 +112,11 @@ func (d *Device) openNode() (int, error) {
 
 // bufferSize reads how much spidev takes in one transfer.
 func bufferSize(k hal.Kernel) (int64, error) {
-	a, err := sysfs.Open(k, "/sys/module/spidev/parameters/bufsiz", unix.O_RDONLY)
+	n, err := sysfs.ReadInt(k, "/sys/module/spidev/parameters/bufsiz")
 	if sysfs.Missing(err) {
 		return 4096, nil // what it is unless somebody says otherwise
 	}
-	if err != nil {
-		return 0, err
-	}
-	defer a.Close()
-	return a.ReadInt()
+	return n, err
 }
 
 // Start gives the device the settings of board.toml.

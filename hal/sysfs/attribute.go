@@ -128,6 +128,16 @@ func Read(k hal.Kernel, path string) (string, error) {
 	return a.ReadText()
 }
 
+// ReadInt reads the decimal integer of an attribute that is not kept.
+func ReadInt(k hal.Kernel, path string) (int64, error) {
+	a, err := Open(k, path, unix.O_RDONLY)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	return a.ReadInt()
+}
+
 // Write writes a text into an attribute that is not kept, since it comes and goes.
 func Write(k hal.Kernel, path, text string) error {
 	a, err := Open(k, path, unix.O_WRONLY)

@@ -112,15 +112,10 @@ func (d *Watchdog) openAttributes() (err error) {
 
 // number reads an attribute that is not kept, where the kernel has it.
 func (d *Watchdog) number(attribute string) (n int64, there bool, err error) {
-	a, err := sysfs.Open(d.env.Kernel, d.dir+"/"+attribute, unix.O_RDONLY)
+	n, err = sysfs.ReadInt(d.env.Kernel, d.dir+"/"+attribute)
 	if sysfs.Missing(err) {
 		return 0, false, nil
 	}
-	if err != nil {
-		return 0, false, err
-	}
-	defer a.Close()
-	n, err = a.ReadInt()
 	return n, err == nil, err
 }
 
