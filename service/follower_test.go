@@ -15,7 +15,14 @@ import (
 // attach begins to follow the audit on a connection of its own, and gives the client's end.
 func (b *bench) attach(t *testing.T) int {
 	t.Helper()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, _ := b.connect(t, unix.SOCK_STREAM, peer.Stream, `{"method":"io.halberd.Policy.Audit","more":true}`+"\x00")
+	return fd
+}
+
+// connect makes a call on a connection of its own, and gives the client's end, which the test's end closes, and the server's.
+func (b *bench) connect(t *testing.T, kind int, transport peer.Transport, call string) (int, *conn) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,16 +31,18 @@ func (b *bench) attach(t *testing.T) int {
 	for c := range b.server.conns {
 		known[c] = true
 	}
-	b.server.admit(pair[0], peer.Stream)
-	if _, err := unix.Write(pair[1], []byte(`{"method":"io.halberd.Policy.Audit","more":true}`+"\x00")); err != nil {
+	b.server.admit(pair[0], transport)
+	if _, err := unix.Write(pair[1], []byte(call)); err != nil {
 		t.Fatal(err)
 	}
 	for c := range b.server.conns {
 		if !known[c] {
 			c.Ready(unix.EPOLLIN)
+			return pair[1], c
 		}
 	}
-	return pair[1]
+	t.Fatal("it is not connected")
+	return -1, nil
 }
 
 // told is as much of a record as these tests compare.

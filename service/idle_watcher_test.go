@@ -23,27 +23,8 @@ type idler struct {
 // newIdler begins a watch on a connection of its own.
 func (b *bench) newIdler(t *testing.T, kind benchKind, call string) *idler {
 	t.Helper()
-	pair, err := unix.Socketpair(unix.AF_UNIX, kind.kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(pair[1]) })
-	known := map[*conn]bool{}
-	for c := range b.server.conns {
-		known[c] = true
-	}
-	b.server.admit(pair[0], kind.transport)
-	if _, err := unix.Write(pair[1], []byte(call+kind.end)); err != nil {
-		t.Fatal(err)
-	}
-	for c := range b.server.conns {
-		if !known[c] {
-			c.Ready(unix.EPOLLIN)
-			return &idler{name: kind.name + " " + call, fd: pair[1], conn: c, nul: kind.transport == peer.Stream}
-		}
-	}
-	t.Fatal("it is not connected")
-	return nil
+	fd, c := b.connect(t, kind.kind, kind.transport, call+kind.end)
+	return &idler{name: kind.name + " " + call, fd: fd, conn: c, nul: kind.transport == peer.Stream}
 }
 
 // counts are those of an event, and what is left out of some.
