@@ -247,6 +247,19 @@ func (p Permitted) Bus() (string, error) {
 	return bus, nil
 }
 
+// Beside lists the IDs of the devices that the call changes from a bus's worker though they are on no bus: with others that are. Such a device can become somebody's while the call waits.
+func (p Permitted) Beside(bus string) (ids []string) {
+	if bus == "" || p.call.Method.Verb == Observe {
+		return nil
+	}
+	for _, t := range p.call.op.targets {
+		if t.dev.Bus() == "" {
+			ids = append(ids, t.id)
+		}
+	}
+	return ids
+}
+
 // Run carries the call out. It may block where Bus is not "".
 func (p Permitted) Run(h Holder) error { return p.call.op.run(h) }
 

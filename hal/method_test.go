@@ -196,6 +196,26 @@ func TestBus(t *testing.T) {
 	}
 }
 
+// TestBeside: what a call changes on no bus, while it waits for one.
+func TestBeside(t *testing.T) {
+	for _, c := range []struct {
+		method, parameters string
+		want               []string
+	}{
+		{"SetMany", `{"lamps":["hall","far","yard"],"level":1}`, []string{"hall", "yard"}},
+		{"SetMany", `{"lamps":["hall","yard"],"level":1}`, nil},
+		{"SetMany", `{"lamps":["far"],"level":1}`, nil},
+		{"Watch", `{"lamps":["hall","far"]}`, nil},
+		{"Reset", `{}`, nil},
+	} {
+		p := newToy(t).permit(t, c.method, c.parameters)
+		bus, err := p.Bus()
+		if got := p.Beside(bus); !slices.Equal(got, c.want) || err != nil {
+			t.Errorf("%s %s: got %q, %v, want %q", c.method, c.parameters, got, err, c.want)
+		}
+	}
+}
+
 func TestFinds(t *testing.T) {
 	for _, c := range []struct {
 		method, id string

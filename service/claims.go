@@ -60,7 +60,7 @@ func (a anyDevice) Missing(name string) hal.Refusal {
 func (s *Server) claimMethods() []*hal.Method {
 	all := anyDevice{s}
 	take := hal.OnManyLater(all, hal.Control, "Claim", "Takes devices, all or none, so that until Release or the end of the connection nobody else changes them. Others may go on to read and to watch them. "+
-		"What board.toml says about on-release happens at the end, whatever ends it. Claiming what one has already does no harm.\nBusy where somebody else has one of them, or a lease or a pulse has it. NotSupported{group} for a part of a gpio-group.", s.claim)
+		"What board.toml says about on-release happens at the end, whatever ends it. Claiming what one has already does no harm.\nBusy where somebody else has one of them, or a lease or a pulse has it, or a call that waits for another device's bus is about to change it. NotSupported{group} for a part of a gpio-group.", s.claim)
 	drop := hal.OnManyLater(all, hal.Control, "Release", "Lets devices go that the same connection has claimed, and ends its leases of them. It answers once they are in their on-release state. What the connection has not claimed or leased is left alone.", s.release)
 	take.NeedsConnection, drop.NeedsConnection = true, true
 	s.claimMethod = take

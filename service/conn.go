@@ -115,7 +115,7 @@ func (c *conn) takeTurn(most int) (cost int) {
 	return c.receive(most)
 }
 
-// hangUp handles the end of the peer while the connection is parked. A watch ends at once. A worker's call goes on, and what was sent
+// hangUp handles the end of the peer while the connection is parked. A watch ends at once, and so does what the connection holds. A worker's call goes on, and what was sent
 // before the end is carried out after it, without anybody to answer.
 func (c *conn) hangUp() {
 	if c.session != nil {
@@ -125,6 +125,7 @@ func (c *conn) hangUp() {
 	c.hungUp = true
 	c.out.Drop()
 	c.server.loop.Remove(c.fd)
+	c.end()
 }
 
 func (c *conn) receive(most int) (cost int) {
@@ -368,12 +369,15 @@ func (c *conn) close() {
 	c.server.loop.Remove(c.fd)
 	unix.Close(c.fd)
 	c.server.forget(c)
+	c.end()
+}
+
+// end ends what the connection holds.
+func (c *conn) end() {
 	ends := c.ends
 	c.ends = nil
 	for _, e := range ends {
-		if !e.stopped {
-			e.f()
-		}
+		e.call()
 	}
 }
 
@@ -383,10 +387,20 @@ type ending struct {
 	stopped bool
 }
 
-// Ended calls f when the connection has ended. What is stopped is forgotten, so that a connection that begins and ends things all day long does not grow.
+func (e *ending) call() {
+	if !e.stopped {
+		e.f()
+	}
+}
+
+// Ended calls f when the connection has ended, soon where it has already. What is stopped is forgotten, so that a connection that begins and ends things all day long does not grow.
 func (c *conn) Ended(f func()) (stop func()) {
 	e := &ending{f: f}
-	c.ends = append(c.ends, e)
+	if c.closed || c.hungUp {
+		c.server.loop.Post(e.call)
+	} else {
+		c.ends = append(c.ends, e)
+	}
 	return func() {
 		e.stopped = true
 		c.ends = slices.DeleteFunc(c.ends, func(other *ending) bool { return other == e })

@@ -10,14 +10,14 @@ import (
 	"github.com/halberd-io/halberd/service/peer"
 )
 
-// TestEnded: what was stopped is not called when the connection ends, not even by an ending before it, and is not remembered either.
+// TestEnded: what was stopped is not called when the connection ends, not even by an ending before it, and is not remembered either. What is begun behind the end ends soon.
 func TestEnded(t *testing.T) {
 	l, err := loop.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c := &conn{hungUp: true, caller: caller{server: &Server{loop: l}, fd: -1}}
+	c := &conn{caller: caller{server: &Server{loop: l}, fd: -1}}
 	for range 100 {
 		c.Ended(func() { t.Error("what was stopped is called") })()
 	}
@@ -32,6 +32,16 @@ func TestEnded(t *testing.T) {
 	c.close()
 	if want := []string{"first", "third"}; !slices.Equal(called, want) {
 		t.Errorf("called %q, want %q", called, want)
+	}
+	called = nil
+	c.Ended(func() { called = append(called, "late") })
+	c.Ended(func() { called = append(called, "late, and stopped") })()
+	l.Post(l.Stop)
+	if err := l.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"late"}; !slices.Equal(called, want) {
+		t.Errorf("called behind the end: %q, want %q", called, want)
 	}
 }
 

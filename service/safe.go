@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/service/claim"
 	"github.com/halberd-io/halberd/service/dispatch"
 )
 
@@ -22,6 +23,8 @@ type output struct {
 	class string
 	done  bool
 }
+
+func (o *output) name() string { return o.class + "/" + o.Device.ID() }
 
 // safing is one call of Safe on its way. It belongs to the loop's goroutine.
 type safing struct {
@@ -80,10 +83,28 @@ func (r *safing) submit(bus string, outputs []*output) {
 	}
 	if bus == "" {
 		run()
+		r.server.safeAgain(outputs)
 	} else if r.server.loop.Submit(bus, run, func() {}) != nil {
 		for _, o := range outputs {
 			r.report(o, hal.BusyDevice(o.class, o.Device.ID(), ""))
 		}
+	}
+}
+
+// safeAgain brings outputs to their safe values once more, each behind the calls that were on their way before and change it late.
+func (s *Server) safeAgain(outputs []*output) {
+	for _, o := range outputs {
+		if s.claims.IsLate(o.name()) {
+			s.safeBehind(o)
+		}
+	}
+}
+
+func (s *Server) safeBehind(o *output) {
+	if s.claims.IsLate(o.name()) {
+		s.loop.After(claim.Retry, func() { s.safeBehind(o) })
+	} else if err := o.Bring(); err != nil {
+		s.log.Error("cannot bring an output to its safe value", "class", o.class, "device", o.Device.ID(), "error", err)
 	}
 }
 

@@ -132,7 +132,7 @@ func New(c Config) (*Server, error) {
 	s.turns = s.takeTurns
 	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
 	s.leases.Follow(s.leaseChanged)
-	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log}
+	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log, Late: s.claims.Late}
 	if err := s.open(); err != nil {
 		s.closeClasses()
 		return nil, errors.Join(err, l.Close())

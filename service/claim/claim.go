@@ -53,12 +53,13 @@ type Book struct {
 	holds   map[string]*Hold // by Class/ID
 	holders map[Holder]func()
 	perUID  map[uint32]int
+	late    map[string]int // calls on their way that change a device behind its back, by Class/ID
 	closed  bool
 }
 
 // New makes an empty book. A uid may hold limit devices; changed is called when a device is held, and when it is free again.
 func New(loop hal.Loop, log *slog.Logger, limit int, keeper hal.Keeper, changed func(h *Hold, held bool)) *Book {
-	return &Book{loop: loop, log: log, limit: limit, keeper: keeper, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, perUID: map[uint32]int{}}
+	return &Book{loop: loop, log: log, limit: limit, keeper: keeper, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, perUID: map[uint32]int{}, late: map[string]int{}}
 }
 
 // Blocker is the hold that keeps somebody from changing a device, or nil. A device that is on its way to its on-release state is nobody's.
@@ -77,6 +78,21 @@ func (b *Book) Blocker(h Holder, class, id string) *Hold {
 	}
 	return held
 }
+
+// Late notes that a call which is on its way changes a device though what has to do with the device does not wait for it: the call waits for the bus of another device. What it gives is to be called when the call
+// is over. Until then nobody can take the device, and it does not go to its on-release state.
+func (b *Book) Late(class, id string) (over func()) {
+	name := class + "/" + id
+	b.late[name]++
+	return func() {
+		if b.late[name]--; b.late[name] == 0 {
+			delete(b.late, name)
+		}
+	}
+}
+
+// IsLate reports whether there is such a call.
+func (b *Book) IsLate(name string) bool { return b.late[name] > 0 }
 
 // All lists what is held, in no order.
 func (b *Book) All() []*Hold {
@@ -100,6 +116,10 @@ func (b *Book) Take(h Holder, devices []Device, done func(error)) {
 			return
 		}
 		if held := b.holds[d.Name()]; held == nil {
+			if b.IsLate(d.Name()) {
+				done(hal.BusyDevice(d.Class, d.ID(), ""))
+				return
+			}
 			wanted = append(wanted, d)
 		} else if held.Holder == nil {
 			lost = append(lost, held)
@@ -266,8 +286,8 @@ func (b *Book) Free(held *Hold, done func()) {
 	}
 }
 
-// retry is how long a device waits whose bus's worker has too much to do.
-const retry = 10 * time.Millisecond
+// Retry is how long a device waits whose bus's worker has too much to do, or that a late call changes.
+const Retry = 10 * time.Millisecond
 
 // letGo brings a device to its on-release state, and then frees it.
 func (b *Book) letGo(held *Hold) {
@@ -275,10 +295,14 @@ func (b *Book) letGo(held *Hold) {
 		b.free(held)
 		return
 	}
+	if b.IsLate(held.Device.Name()) {
+		b.loop.After(Retry, func() { b.letGo(held) })
+		return
+	}
 	var err error
 	b.run(held.Device, func() { err = held.release() }, func(full error) {
 		if full != nil {
-			b.loop.After(retry, func() { b.letGo(held) })
+			b.loop.After(Retry, func() { b.letGo(held) })
 			return
 		}
 		if err != nil {

@@ -165,7 +165,7 @@ func TestReleaseThatHasToWait(t *testing.T) {
 		t.Errorf("freed %t, want it to wait, and not to be its holder's any more", freed)
 	}
 	b.loop.Full = false
-	b.loop.Advance(retry)
+	b.loop.Advance(Retry)
 	if !freed || l.level != 0 || b.blocked(&holder{uid: 2}, l) {
 		t.Errorf("freed %t, level %d", freed, l.level)
 	}

@@ -72,6 +72,8 @@ type Dispatcher struct {
 	Catalog *hal.Catalog
 	Loop    Loop
 	Log     *slog.Logger
+	// Late notes that a call changes a device once a bus has time for it, though the device is on none, and gives what is to be called when that is over.
+	Late func(class, id string) (over func())
 
 	event []byte // where events are encoded
 }
@@ -199,7 +201,9 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 		late = true
 		d.finish(oneway, p, m, permitted, limit, hal.SlowDevice(class, deviceID))
 	})
+	over := d.beside(class, permitted.Beside(bus))
 	err := d.Loop.SubmitFor(p.Account(), bus, func() { runErr = permitted.Run(holder) }, func() {
+		over()
 		if late {
 			if runErr == nil {
 				permitted.Discard()
@@ -211,11 +215,28 @@ func (d *Dispatcher) submit(bus string, oneway bool, p Peer, call *hal.Call, per
 		call.Release()
 	})
 	if err != nil {
+		over()
 		stop()
 		call.Release()
 		return d.refuse(dst, m, hal.BusyDevice(class, deviceID, "")), Done
 	}
 	return dst, Waiting
+}
+
+// beside notes devices that a call changes late.
+func (d *Dispatcher) beside(class string, ids []string) (over func()) {
+	if len(ids) == 0 {
+		return func() {}
+	}
+	var all []func()
+	for _, id := range ids {
+		all = append(all, d.Late(class, id))
+	}
+	return func() {
+		for _, f := range all {
+			f()
+		}
+	}
 }
 
 // watch starts a watch. Its call is never released: a worker may be reading a device's state for it when it ends.
