@@ -84,3 +84,30 @@ func TestInterlockOfWhatIsStale(t *testing.T) {
 		t.Errorf("the lamp, which may not be on beside the pump, was switched %d times", got)
 	}
 }
+
+// TestInterlockOfWhatWasLeased: a line that was leased before the restart and is a member of an interlock since is not brought to its safe value where that would activate it.
+func TestInterlockOfWhatWasLeased(t *testing.T) {
+	k := sim.New(sim.Options{Bare: true, Lends: true})
+	k.AddChip(sim.Chip{Label: "near", Lines: make([]sim.Line, 6)})
+	h := newHouse(t, k, "near")
+	h.start(true, 0)
+	h.b.Loop.Advance(time.Second)
+	holder := rent(h.b, h.k, `"lamp"`)
+	h.process.GaveAway(holder.fd)
+	const levels = "110100" // the lamp, the second, is active-low
+	h.expectLevels("before", levels)
+	changes := h.k.Changes(h.at(1))
+	h.kill()
+	h.entries = append(relays("near"), interlocked("either", `"pump","lamp"`, ""))
+	h.start(false, 0)
+	h.b.Loop.Turn()
+	h.expectLevels("after the restart", levels)
+	holder.close()
+	h.b.Loop.Turn()
+	h.shelf.Settle()
+	h.returned()
+	h.expectLevels("once its holder has let go of it", levels)
+	if got := h.k.Changes(h.at(1)) - changes; got != 0 {
+		t.Errorf("the lamp, which may not be on beside the pump, was switched %d times", got)
+	}
+}

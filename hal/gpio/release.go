@@ -107,8 +107,16 @@ func (le *lease) release() error {
 	return le.request.configureAll(wants)
 }
 
-// released is how a line is to be left, if not as it is.
+// released is how a line is to be left, if not as it is. A member of an interlock cannot be leased, but what was leased before a restart can be one now: then it is not activated, since others may be active.
 func (l *Line) released(before borrowed) (w want, given bool) {
+	if w, given = l.releasedAlone(before); l.locked != nil && w.value == 1 {
+		return want{}, false
+	}
+	return w, given
+}
+
+// releasedAlone is the same without a thought for other lines.
+func (l *Line) releasedAlone(before borrowed) (w want, given bool) {
 	switch {
 	case l.isReleasedSafe():
 		return want{flags: l.declared.flags | gpiocdev.LineFlagV2Output, value: l.declared.output.Safe.Value}, true
