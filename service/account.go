@@ -41,7 +41,7 @@ func (s *Server) tooMany(c *conn) hal.Refusal {
 	if !root {
 		free -= s.limits.rootConnections
 	}
-	if free <= 0 || !root && free <= s.limits.connections/2 && len(c.rights().Grants()) == 0 {
+	if free <= 0 || !root && free <= s.limits.connections/2 && !c.rights().IsNamed() {
 		return &hal.LimitExceeded{Limit: "connections", Maximum: int64(s.limits.connections)}
 	}
 	most := max(s.limits.perUID, s.limits.rootConnections)

@@ -216,7 +216,7 @@ func (d *datagrams) send(call *datagram, reply []byte) {
 	if len(call.address) == 0 {
 		return
 	}
-	if !d.unread.admit(d.server.files.SubUIDs.Owner(call.cred.UID), len(reply)) {
+	if !d.unread.admit(d.server.files.SubUIDs.Owner(call.cred.UID), len(reply), call.rights().IsNamed()) {
 		d.server.dropped++
 		call.recordDrop("reply to a datagram dropped: the uid does not read those that it got")
 		return

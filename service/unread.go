@@ -5,8 +5,9 @@ import "golang.org/x/sys/unix"
 // unread estimates how much of what a DGRAM socket sent is not taken by its receivers yet, and whose it is. All of it is charged to the socket's send buffer, however many receivers there are, and a
 // receiver that has connected may have any number in its queue: without a bound, whoever never reads would take everybody's replies.
 //
-// The kernel tells the sum alone (SIOCOUTQ). So what is sent to an account is added up, and taken back as far as the sum can be explained by the others: the estimates together are never below the
-// sum. Whoever reads its replies gives no cause; whoever does not stays at its bound, a quarter of what the others leave.
+// The kernel tells the sum alone (SIOCOUTQ). So what is sent to an account is added up, and taken back as far as the sum can be explained by the others. Whoever reads its replies gives no cause; whoever
+// does not stays at its bound, a quarter of what the others leave, once three quarters of the room are taken. But who calls on and on while others read can be taken for one that reads: which of them
+// did, nothing tells. So those whom no grant names, of whom there can be any number, get no reply that would fill more than half of the room, whoever fills it, and have no part in the sums.
 type unread struct {
 	fd   int
 	room int            // of the send buffer
@@ -22,14 +23,18 @@ func newUnread(fd int) (*unread, error) {
 // costOfReply is what the kernel charges for a datagram, at most: its bytes and a head, in a piece of memory whose size is a power of two.
 func costOfReply(bytes int) int { return 1024 + 2*bytes }
 
-// admit reports whether a reply may be sent to an account, and counts it.
-func (u *unread) admit(uid uint32, bytes int) bool {
+// admit reports whether a reply may be sent to an account, and counts it. named: a grant names its uid.
+func (u *unread) admit(uid uint32, bytes int, named bool) bool {
 	cost := costOfReply(bytes)
-	if u.by[uid]+cost > u.room/16 || !u.fits(uid, cost) { // until then it is not worth a system call
-		u.look(uid)
+	if !named {
+		return u.sum()+cost <= u.room/2
 	}
-	if !u.fits(uid, cost) {
-		return false
+	if u.by[uid]+cost > u.room/16 || !u.fits(uid, cost) { // until then it is not worth a system call
+		sum := u.sum()
+		u.look(uid, sum)
+		if !u.fits(uid, cost) && sum+cost > u.room/4*3 {
+			return false
+		}
 	}
 	u.by[uid] += cost
 	u.all += cost
@@ -42,12 +47,8 @@ func (u *unread) fits(uid uint32, cost int) bool {
 	return own == 0 || own+cost <= (u.room-(u.all-own))/4
 }
 
-// look takes back what an account is known to have read.
-func (u *unread) look(uid uint32) {
-	sum, err := unix.IoctlGetInt(u.fd, unix.SIOCOUTQ)
-	if err != nil {
-		return
-	}
+// look takes back what an account is known to have read, now that the kernel says what nobody has read.
+func (u *unread) look(uid uint32, sum int) {
 	if sum == 0 {
 		clear(u.by)
 		u.all = 0
@@ -59,4 +60,13 @@ func (u *unread) look(uid uint32) {
 	if u.by[uid] = left; left == 0 {
 		delete(u.by, uid)
 	}
+}
+
+// sum is what the kernel charges the socket with. Where it does not tell, nothing is known to have been read.
+func (u *unread) sum() int {
+	sum, err := unix.IoctlGetInt(u.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return u.all
+	}
+	return sum
 }

@@ -78,3 +78,40 @@ func TestRepliesThatAreRead(t *testing.T) {
 		})
 	}
 }
+
+// TestRepliesBesideStrangers: those whom no grant names, who call on and on and never read, keep nobody whom one names from replies, though a socket that has connected takes any number of them and though the
+// kernel does not tell who has read what was sent.
+func TestRepliesBesideStrangers(t *testing.T) {
+	servicetest.SkipUnlessRoot(t)
+	s := servicetest.Start(t, "[[grant]]\nid = \"get\"\nusers = [4800]\nmethods = [\"io.halberd.Gpio.Get\"]\ndevices = [\"*\"]\n")
+	const get = `{"method":"io.halberd.Gpio.Get","parameters":{"line":"relay-pump"}}`
+	var strangers [2]*servicetest.Raw
+	for i := range strangers {
+		servicetest.AsUID(t, 4711+i, func() {
+			strangers[i] = s.MustDial(t, peer.Datagram)
+			if err := unix.Connect(strangers[i].FD, &unix.SockaddrUnix{Name: s.Name}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	var named *servicetest.Raw
+	servicetest.AsUID(t, 4800, func() { named = s.MustDial(t, peer.Datagram) })
+	for round := range 100 {
+		for i, r := range strangers {
+			servicetest.AsUID(t, 4711+i, func() { // whoever sends is who calls
+				for range 40 {
+					if _, err := unix.Write(r.FD, []byte(get)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+		}
+		servicetest.AsUID(t, 4800, func() {
+			for range 40 {
+				if got, err := named.Call(get); err != nil || !strings.HasPrefix(got, `{"parameters":`) {
+					t.Fatalf("round %d: got %q, %v", round+1, got, err)
+				}
+			}
+		})
+	}
+}

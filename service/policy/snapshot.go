@@ -63,6 +63,9 @@ type GrantView struct {
 	Burst   int64    // 0 without a rate
 }
 
+// IsNamed reports whether any grant is for the peer.
+func (s *Snapshot) IsNamed() bool { return len(s.view.grants) > 0 }
+
 // Grants lists the peer's own grants, in the order of the files.
 func (s *Snapshot) Grants() []GrantView {
 	all := make([]GrantView, 0, len(s.view.grants))
