@@ -116,3 +116,29 @@ func TestConnectsOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestClaimsOfManyUIDs: the uids of a range of /etc/subuid may have together as many devices claimed, or leased, as one uid.
+func TestClaimsOfManyUIDs(t *testing.T) {
+	servicetest.SkipUnlessRoot(t)
+	const grant = "[[grant]]\nid = \"range\"\nusers = [\"100000-165535\"]\nmethods = [\"io.halberd.Board.*\", \"io.halberd.Vault.*\"]\ndevices = [\"*\"]\n"
+	limits := servicetest.WithLimits(func(l *config.Limits) { l.ClaimedDevicesPerUID, l.LeasedDevicesPerUID = 2, 2 })
+	for _, c := range []struct{ name, limit, first, second string }{
+		{"claims", "claimed-devices-per-uid", claimCall("Claim", "Vault/a", "Vault/b"), claimCall("Claim", "Vault/c")},
+		{"leases", "leased-devices-per-uid", vaultCall("Lend", "a"), vaultCall("Lend", "b")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := servicetest.Start(t, grant, limits, withSubUIDs(config.Range{Low: 100_000, High: 165_535}), servicetest.WithDrivers(vaults("a", "b", "c")))
+			servicetest.AsUID(t, 100_000, func() {
+				r := s.MustDial(t, peer.Stream)
+				for range 2 {
+					if got, err := r.Call(c.first); err != nil || strings.Contains(got, "error") {
+						t.Fatal(got, err)
+					}
+				}
+			})
+			servicetest.AsUID(t, 100_001, func() {
+				expect(t, s.MustDial(t, peer.Stream), c.second, `{"error":"io.halberd.LimitExceeded","parameters":{"limit":"`+c.limit+`","maximum":2}}`)
+			})
+		})
+	}
+}

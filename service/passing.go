@@ -29,11 +29,11 @@ func (c *conn) MayPass(devices int) error {
 	return nil
 }
 
-// mayLease refuses to lease more devices than a uid may have. A device counts until it is free: its descriptors cost the daemon and the kernel something so long.
+// mayLease refuses to lease more devices than an account may have. A device counts until it is free: its descriptors cost the daemon and the kernel something so long.
 func (c *conn) mayLease(devices int) error {
 	most, leased := c.server.limits.leased, devices
 	for _, l := range c.server.leases.All() {
-		if callerOf(l.Holder).cred.UID == c.cred.UID {
+		if callerOf(l.Holder).Account() == c.Account() {
 			leased++
 		}
 	}

@@ -130,7 +130,7 @@ func New(c Config) (*Server, error) {
 		receiver: frame.NewReceiver(), streams: frame.NewStreamReceiver(), conns: map[*conn]struct{}{}, watches: map[*conn]struct{}{}, passing: map[*conn]struct{}{}, accounts: map[uint32]*account{},
 		limits: limitsOf(c.Limits), started: time.Now()}
 	s.turns = s.takeTurns
-	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, s.keeper(), s.claimChanged)
+	s.claims = claim.New(hardwareLoop{l}, c.Log, c.Limits.ClaimedDevicesPerUID, func(uid uint32) uint32 { return s.files.SubUIDs.Owner(uid) }, s.keeper(), s.claimChanged)
 	s.leases.Follow(s.leaseChanged)
 	s.dispatcher = &dispatch.Dispatcher{Catalog: s.catalog, Loop: hardwareLoop{l}, Log: c.Log, Late: s.claims.Late}
 	if err := s.open(); err != nil {
@@ -163,11 +163,11 @@ func (s *Server) open() error {
 	if err := s.fillCatalog(); err != nil {
 		return err
 	}
-	s.restoreClaims()
-	s.sweep()
 	if err := s.load(); err != nil {
 		return err
 	}
+	s.restoreClaims()
+	s.sweep()
 	if err := s.fitDescriptors(); err != nil {
 		return err
 	}

@@ -93,6 +93,7 @@ func real(c *service.Config, opt config.Options) error {
 	c.Entries, c.BoardChanged = b.Entries, boardChanged(opt, b)
 	c.State = state.NewFolder(state.Path())
 	c.Machine = power.New()
+	_ = os.MkdirAll(filepath.Dir(stamp), 0o755) // writing fails, and says so, where this does
 	_, err = os.Stat(stamp)
 	c.FirstStart = os.IsNotExist(err)
 	c.Started = func(hal.Loop) {

@@ -34,6 +34,7 @@ type Hold struct {
 	Since  time.Time
 
 	release func() error // nil where nothing is to be done
+	account uint32       // whom it counts for
 	ready   bool         // Claim of the device has answered
 	ending  bool
 	freed   []func() // who waits for its end
@@ -46,20 +47,21 @@ func (h *Hold) Ending() bool { return h.ending }
 type Book struct {
 	loop    hal.Loop
 	log     *slog.Logger
-	limit   int // devices a uid may hold
+	limit   int // devices an account may hold
+	account func(uid uint32) uint32
 	changed func(h *Hold, held bool)
 	keeper  hal.Keeper // nil where nothing outlives the process
 
 	holds   map[string]*Hold // by Class/ID
 	holders map[Holder]func()
-	perUID  map[uint32]int
+	held    map[uint32]int // by account
 	late    map[string]int // calls on their way that change a device behind its back, by Class/ID
 	closed  bool
 }
 
-// New makes an empty book. A uid may hold limit devices; changed is called when a device is held, and when it is free again.
-func New(loop hal.Loop, log *slog.Logger, limit int, keeper hal.Keeper, changed func(h *Hold, held bool)) *Book {
-	return &Book{loop: loop, log: log, limit: limit, keeper: keeper, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, perUID: map[uint32]int{}, late: map[string]int{}}
+// New makes an empty book. The uids of one account may hold limit devices; changed is called when a device is held, and when it is free again.
+func New(loop hal.Loop, log *slog.Logger, limit int, account func(uid uint32) uint32, keeper hal.Keeper, changed func(h *Hold, held bool)) *Book {
+	return &Book{loop: loop, log: log, limit: limit, account: account, keeper: keeper, changed: changed, holds: map[string]*Hold{}, holders: map[Holder]func(){}, held: map[uint32]int{}, late: map[string]int{}}
 }
 
 // Blocker is the hold that keeps somebody from changing a device, or nil. A device that is on its way to its on-release state is nobody's.
@@ -125,7 +127,7 @@ func (b *Book) Take(h Holder, devices []Device, done func(error)) {
 			lost = append(lost, held)
 		}
 	}
-	if b.perUID[h.UID()]+len(wanted) > b.limit {
+	if b.held[b.account(h.UID())]+len(wanted) > b.limit {
 		done(&hal.LimitExceeded{Limit: "claimed-devices-per-uid", Maximum: int64(b.limit)})
 		return
 	}
@@ -149,9 +151,9 @@ type Taken struct{ By *Hold }
 func (e *Taken) Error() string { return e.By.Device.Name() + " is held by somebody else" }
 
 func (b *Book) add(h Holder, d Device) *Hold {
-	held := &Hold{Device: d, Holder: h, UID: h.UID(), Since: time.Now()}
+	held := &Hold{Device: d, Holder: h, UID: h.UID(), Since: time.Now(), account: b.account(h.UID())}
 	b.holds[d.Name()] = held
-	b.perUID[held.UID]++
+	b.held[held.account]++
 	b.follow(h)
 	return held
 }
@@ -322,8 +324,8 @@ func (b *Book) free(held *Hold) {
 
 func (b *Book) forget(held *Hold) {
 	delete(b.holds, held.Device.Name())
-	if b.perUID[held.UID]--; b.perUID[held.UID] == 0 {
-		delete(b.perUID, held.UID)
+	if b.held[held.account]--; b.held[held.account] == 0 {
+		delete(b.held, held.account)
 	}
 	if b.keeper != nil {
 		b.keeper.Drop(kept(held.Device.Name()))

@@ -87,7 +87,7 @@ func newBench(t *testing.T) *bench {
 
 // restart is the next process, with what the one before kept.
 func (b *bench) restart() {
-	b.book = New(b.loop, slog.New(slog.NewTextHandler(&b.log, nil)), 3, b.kept, func(h *Hold, held bool) {
+	b.book = New(b.loop, slog.New(slog.NewTextHandler(&b.log, nil)), 3, func(uid uint32) uint32 { return uid }, b.kept, func(h *Hold, held bool) {
 		sign := map[bool]string{true: "+", false: "-"}[held]
 		b.seen = append(b.seen, sign+h.Device.Name())
 	})
@@ -200,8 +200,8 @@ func TestLimit(t *testing.T) {
 		t.Errorf("another uid: %v", err)
 	}
 	first.hangUp()
-	if len(b.book.All()) != 2 || len(b.book.perUID) != 1 {
-		t.Errorf("%d held by %d uids, want 2 by 1", len(b.book.All()), len(b.book.perUID))
+	if len(b.book.All()) != 2 || len(b.book.held) != 1 {
+		t.Errorf("%d held by %d uids, want 2 by 1", len(b.book.All()), len(b.book.held))
 	}
 }
 

@@ -34,9 +34,9 @@ func (b *Book) Restore(d Device, patience time.Duration) {
 		b.keeper.Drop(kept(d.Name()))
 		return
 	}
-	held := &Hold{Device: d, UID: uint32(uid), Since: time.Now()}
+	held := &Hold{Device: d, UID: uint32(uid), Since: time.Now(), account: b.account(uint32(uid))}
 	b.holds[d.Name()] = held
-	b.perUID[held.UID]++
+	b.held[held.account]++
 	b.ask(held)
 	b.loop.After(patience, func() {
 		if held.Holder == nil && !b.closed {
