@@ -92,6 +92,16 @@ func (j journal) write(number int, s slot) error {
 	return nil
 }
 
+// clear takes both slots of an entry out, whatever they say: the older one first, so that none says again what was said before.
+func (j journal) clear(number int, newest slot) error {
+	for _, half := range []uint64{newest.sequence + 1, newest.sequence} {
+		if _, err := unix.Pwrite(j.fd, make([]byte, slotSize), offset(number, half%2)); err != nil {
+			return fmt.Errorf("cannot write the journal: %w", err)
+		}
+	}
+	return nil
+}
+
 func (s *slot) bytes() []byte {
 	raw := make([]byte, slotSize)
 	binary.LittleEndian.PutUint64(raw[4:], s.sequence)

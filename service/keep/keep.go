@@ -113,6 +113,9 @@ func (s *Store) read() {
 		r, ok := s.journal.read(n)
 		if !ok || r.name == "" || s.entries[r.name] != nil {
 			s.free = append(s.free, n)
+			if ok && r.name != "" { // it would be there again once the other one is dropped
+				_ = s.journal.clear(n, r)
+			}
 			continue
 		}
 		s.entries[r.name] = &entry{number: n, sequence: r.sequence, record: r.data, fd: -1, hasFD: r.hasFD}
@@ -158,7 +161,7 @@ func storedAs(number int) string { return fmt.Sprintf("keep-%d", number) }
 func (s *Store) forget(name string, e *entry) {
 	delete(s.entries, name)
 	s.free = append(s.free, e.number)
-	_ = s.journal.write(e.number, slot{sequence: e.sequence + 1})
+	_ = s.journal.clear(e.number, slot{sequence: e.sequence})
 }
 
 // Take gives what the process before kept.
