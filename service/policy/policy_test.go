@@ -313,6 +313,15 @@ id = "c"
 users = [2]
 verbs = ["administer"]
 `)
+	for _, c := range []struct {
+		name string
+		id   Identity
+		want bool
+	}{{"a user", Identity{UID: 2, GID: 9}, true}, {"a group", Identity{UID: 9, GID: 1}, true}, {"neither", Identity{UID: 9, GID: 9}, false}} {
+		if got := p.Snapshot(c.id).IsNamed(); got != c.want {
+			t.Errorf("%s is named: %t", c.name, got)
+		}
+	}
 	got := fmt.Sprintf("%+v", p.Snapshot(Identity{UID: 1, GID: 1}).Grants())
 	want := `[{ID:b Methods:[io.halberd.Led.*] Verbs:[control observe] Devices:[front Led/p* *] Where:[brightness at most 5 mode "once"] Rate:5/min Burst:7} ` +
 		`{ID:a Methods:[] Verbs:[administer] Devices:[] Where:[] Rate: Burst:0}]`
