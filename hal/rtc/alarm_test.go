@@ -205,3 +205,27 @@ func TestPlug(t *testing.T) {
 	rescan()
 	b.expect("b@200", "200")
 }
+
+// TestCancelWhileLooking: the last wake may be taken out while its clock, on a slow bus, is being looked at.
+func TestCancelWhileLooking(t *testing.T) {
+	for _, under := range []string{sim.OnPlatform, sim.OnI2C} {
+		b := newBoard(t, sim.RTC{Under: under})
+		b.wakeAt("a", 100, `{}`)
+		permitted, call, err := b.Permit("CancelWake", `{"name":"a"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := errors.New("nothing")
+		b.Class.Rescan()
+		b.sim.Unplug("rtc0")
+		b.sim.Plug("rtc0")
+		b.Class.Rescan() // which posts a look
+		b.Loop.Post(func() { permitted.Start(b.Holder(), func(err error) { got = err }) })
+		b.Loop.Turn()
+		call.Release()
+		if got != nil {
+			t.Errorf("%s: got %v, want no error", under, got)
+		}
+		b.expect("", "")
+	}
+}

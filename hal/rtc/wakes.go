@@ -222,7 +222,7 @@ func (q *queue) looked(d *Clock, now int64, err error) {
 	q.failing = false
 	came := q.drop(now)
 	switch {
-	case came || q.again:
+	case came || q.again || len(q.all) == 0: // the last one may have been taken out meanwhile
 		q.again = false
 		q.look()
 	default:
