@@ -216,7 +216,6 @@ func TestCancelWhileLooking(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := errors.New("nothing")
-		b.Class.Rescan()
 		b.sim.Unplug("rtc0")
 		b.sim.Plug("rtc0")
 		b.Class.Rescan() // which posts a look

@@ -164,29 +164,40 @@ func (p *Port) setUp(fd int, s *settings) error {
 	return p.env.Kernel.IoctlInt(fd, unix.TCFLSH, unix.TCIFLUSH) // what is not read yet was for somebody else
 }
 
-// setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver, which answers a request with what it made of it.
+// setRS485 switches the driver's line by RTS. Where that is off and was never on, nothing is asked of the driver, which answers a request with what it made of it. A port whose driver cannot do it may
+// be asked all the same.
 func (p *Port) setRS485(fd int, on bool) error {
 	var r uapi.SerialRS485
 	err := p.control(fd, unix.TIOCGRS485, unsafe.Pointer(&r))
 	switch {
 	case err == unix.ENOTTY && !on:
 		return nil
-	case err == unix.ENOTTY:
-		return &hal.NotSupported{Feature: "rs485"}
-	case err != nil:
-		return err
-	case on == (r.Flags&uapi.SerialRS485Enabled != 0):
+	case err == nil && on == (r.Flags&uapi.SerialRS485Enabled != 0):
 		return nil
+	case err == nil:
+		r = p.switched(r, on)
+		err = p.control(fd, unix.TIOCSRS485, unsafe.Pointer(&r))
 	}
-	r = uapi.SerialRS485{}
-	if on {
-		r.Flags = uapi.SerialRS485Enabled | uapi.SerialRS485RTSOnSend
-	}
-	err = p.control(fd, unix.TIOCSRS485, unsafe.Pointer(&r))
-	if err == nil && on != (r.Flags&uapi.SerialRS485Enabled != 0) {
+	if err == unix.ENOTTY || err == nil && on != (r.Flags&uapi.SerialRS485Enabled != 0) {
 		return &hal.NotSupported{Feature: "rs485"}
 	}
 	return err
+}
+
+// switched is what switches the line on or off, as the board's description has it: which level of RTS lets the port send, and for how long before and after. The kernel forgets that when it is switched off.
+func (p *Port) switched(now uapi.SerialRS485, on bool) uapi.SerialRS485 {
+	if now.Flags != 0 {
+		p.described = now
+	}
+	if !on {
+		return uapi.SerialRS485{}
+	}
+	next := p.described
+	if next.Flags&(uapi.SerialRS485RTSOnSend|uapi.SerialRS485RTSAfterSend) == 0 {
+		next.Flags |= uapi.SerialRS485RTSOnSend
+	}
+	next.Flags |= uapi.SerialRS485Enabled
+	return next
 }
 
 // setBreak begins or ends a break. Ending none does nothing.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/sysfs"
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 const (
@@ -39,9 +40,10 @@ type Port struct {
 	lease *lease // nil while nobody has the port; the loop's goroutine alone knows
 	ended bool   // the port is gone, or the class closed
 
-	guard    hal.Guard // of what follows
-	fd       int       // -1 while nobody has the port
-	breaking bool      // a break is being sent
+	guard     hal.Guard        // of what follows
+	fd        int              // -1 while nobody has the port
+	breaking  bool             // a break is being sent
+	described uapi.SerialRS485 // how the board's description has RTS switch a driver; zero where that was not seen
 }
 
 // ID is the name in board.toml, else the kernel's name for the port, or for the place where it is plugged in.

@@ -12,6 +12,7 @@ import (
 	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 // bench is a bare board with a port for all, one that can do less, one that somebody else has, and an entry without hardware.
@@ -183,6 +184,36 @@ func TestLines(t *testing.T) {
 	b.Expect("GetLines", `{"port":"ttySIM1"}`, `NotSupported{"feature":"lines"}`)
 	other(b, "SetLines", `{"port":"modem","rts":true}`, `Busy{"class":"Serial","device":"modem","holder":"lease"}`)
 	other(b, "Break", `{"port":"modem","durationMSec":100}`, `Busy{"class":"Serial","device":"modem","holder":"lease"}`)
+}
+
+// TestRS485: the line is switched as the board's description has it, also after it was off for a while; without a word there, RTS is active while it sends.
+func TestRS485(t *testing.T) {
+	needPTY(t)
+	const on, sending, after = uapi.SerialRS485Enabled, uapi.SerialRS485RTSOnSend, uapi.SerialRS485RTSAfterSend
+	for _, row := range []struct {
+		name    string
+		inverse bool
+		want    uapi.SerialRS485
+	}{
+		{"nothing said", false, uapi.SerialRS485{Flags: on | sending}},
+		{"low while it sends", true, uapi.SerialRS485{Flags: on | after, DelayRTSAfterSend: 5}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			k := sim.New(sim.Options{Bare: true})
+			k.AddPort(sim.Port{Name: "ttySIM0", RS485: true, Inverse: row.inverse})
+			b := simtest.Open(t, Driver(), k, false, modem)
+			for range 2 {
+				take(b, `{"port":"modem","baud":9600,"rs485":true}`)
+				if got := k.Switching("ttySIM0"); got != row.want {
+					t.Errorf("got %+v, want %+v", got, row.want)
+				}
+				take(b, `{"port":"modem","baud":9600}`)
+				if got := k.Switching("ttySIM0"); got.Flags&on != 0 {
+					t.Errorf("got %+v, want it off", got)
+				}
+			}
+		})
+	}
 }
 
 // stranger is another connection.

@@ -18,6 +18,7 @@ type Port struct {
 	Number    string // its number among those of its USB adapter, as usb-serial counts them; "" for another port
 	MaxBaud   uint32 // what its hardware can do; 0 for all
 	RS485     bool   // whether its driver can switch by RTS
+	Inverse   bool   // whether the board's description has RTS low while it sends (rs485-rts-active-low), and up to 5 ms of delay
 	NoLines   bool   // whether its driver has no modem lines
 	Unwired   bool   // whether there is no hardware behind its entry
 	Exclusive bool   // whether somebody else has it for himself, with TIOCEXCL
@@ -53,6 +54,9 @@ func (k *Kernel) AddPort(p Port) {
 		n.add("type", constant("4")) // PORT_16550A
 	}
 	d := &port{Port: p}
+	if p.Inverse {
+		d.rs485 = uapi.SerialRS485{Flags: uapi.SerialRS485RTSAfterSend, DelayRTSAfterSend: 5}
+	}
 	k.ports[p.Name] = d
 	k.devices[p.Name].unplugged = d.hangUp
 	k.addNode(p.Name, "/dev/"+p.Name, func(flags int) (file, error) { return d.openFile(flags) })
@@ -164,15 +168,7 @@ func (f *portFile) ioctl(request uint, argument unsafe.Pointer) error {
 		d.modem(request, lines)
 		return nil
 	case unix.TIOCGRS485, unix.TIOCSRS485:
-		if !d.RS485 {
-			return unix.ENOTTY
-		}
-		if request == unix.TIOCGRS485 {
-			*(*uapi.SerialRS485)(argument) = d.rs485
-		} else {
-			d.rs485 = *(*uapi.SerialRS485)(argument)
-		}
-		return nil
+		return d.switching(request, (*uapi.SerialRS485)(argument))
 	case unix.TIOCSBRK:
 		d.broken = true
 		d.breaks++
@@ -212,6 +208,28 @@ func (f *portFile) setUp(t *unix.Termios) error {
 	}
 	f.port.cflag = t.Cflag
 	return f.real(unix.TCSETS2, unsafe.Pointer(t))
+}
+
+// switching reads or changes how the line is switched. Every port of serial_core can be asked, whether its driver can do it or not, and forgets all about it when it is switched off.
+func (d *port) switching(request uint, r *uapi.SerialRS485) error {
+	switch {
+	case d.Number != "" || request == unix.TIOCSRS485 && !d.RS485:
+		return unix.ENOTTY
+	case request == unix.TIOCGRS485:
+	case r.Flags&uapi.SerialRS485Enabled == 0:
+		d.rs485 = uapi.SerialRS485{}
+	default:
+		d.rs485 = *r
+	}
+	*r = d.rs485
+	return nil
+}
+
+// Switching is how a port switches a line of RS-485.
+func (k *Kernel) Switching(port string) uapi.SerialRS485 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ports[port].rs485
 }
 
 // modem reads or changes the lines: what is sent comes back, and so do the outputs.

@@ -10,8 +10,9 @@ type SerialRS485 struct {
 
 // The flags of SerialRS485.
 const (
-	SerialRS485Enabled   = 1 << 0
-	SerialRS485RTSOnSend = 1 << 1
+	SerialRS485Enabled      = 1 << 0
+	SerialRS485RTSOnSend    = 1 << 1 // RTS is active while it sends
+	SerialRS485RTSAfterSend = 1 << 2 // and afterwards
 )
 
 // SerialCounters is struct serial_icounter_struct of the same header, for TIOCGICOUNT.
