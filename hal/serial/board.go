@@ -19,7 +19,7 @@ func newRoster(env *hal.Env) *sysfs.Roster[*Port] {
 			return all, err
 		},
 		Means: func(e *hal.Entry, p sysfs.Place) bool { return slices.Contains(names[p.Path], e.Value.(*entry).Name) },
-		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Port, error) { return newPort(env, id, p, e), nil },
+		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Port, error) { return newPort(env, id, p, e) },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
 	"github.com/halberd-io/halberd/hal/uapi"
 )
 
@@ -72,13 +73,32 @@ func (p *Port) isFree(fd int) error {
 	return unix.EBUSY
 }
 
-// node opens the port's node, which is gone with the port.
-func (p *Port) node(flags int) (int, error) {
-	fd, err := p.env.Kernel.Open("/dev/"+p.name, unix.O_RDWR|unix.O_NOCTTY|flags)
-	if err == unix.ENOENT || err == unix.ENXIO {
-		err = unix.ENODEV
+// node opens the port's node, which is gone with the port. Another one may have come under its name, which is not opened if it can be helped: that would raise its lines.
+func (p *Port) node(flags int) (fd int, err error) {
+	if err := p.there(); err != nil {
+		return -1, err
 	}
-	return fd, err
+	fd, err = p.env.Kernel.Open("/dev/"+p.name, unix.O_RDWR|unix.O_NOCTTY|flags)
+	switch {
+	case err == unix.ENOENT, err == unix.ENXIO:
+		return -1, unix.ENODEV
+	case err != nil:
+		return -1, err
+	}
+	if err := p.there(); err != nil {
+		_ = p.env.Kernel.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// there is ENODEV for a port that is gone.
+func (p *Port) there() error {
+	gone, err := sysfs.Gone(p.env.Kernel, p.entry, p.inode)
+	if gone {
+		return unix.ENODEV
+	}
+	return err
 }
 
 // closeNode closes the daemon's descriptor. The holder's is hung up where board.toml says so, and works on otherwise.
@@ -227,14 +247,8 @@ func (p *Port) held(feature string, do func(fd int) error) error {
 	switch {
 	case err == unix.ENOTTY || err == unix.EINVAL:
 		return &hal.NotSupported{Feature: feature}
-	case err == unix.EIO && p.isGone():
+	case err == unix.EIO && p.there() == unix.ENODEV: // the kernel hangs up a terminal that is unplugged
 		err = unix.ENODEV
 	}
 	return hal.Refuse(class, p.id, err)
-}
-
-// isGone reports whether the port is not there any more: the kernel hangs up a terminal that is unplugged, and what is open of one that was hung up answers EIO.
-func (p *Port) isGone() bool {
-	_, err := p.env.Kernel.Inode(p.entry)
-	return err == unix.ENOENT || err == unix.ENODEV
 }

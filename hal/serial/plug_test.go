@@ -110,3 +110,16 @@ func TestBreakOfAPortThatGoes(t *testing.T) {
 		t.Errorf("got %v, want DeviceGone", got)
 	}
 }
+
+// TestTakenPlace: what has come under the number of a port that is gone is not opened in its place, also before the class has looked.
+func TestTakenPlace(t *testing.T) {
+	needPTY(t)
+	k := sockets()
+	b := simtest.Open(t, Driver(), k, false)
+	k.Unplug("ttyUSB0")
+	k.AddPort(sim.Port{Name: "ttyUSB0", Under: "platform/usb=platform/usb1=usb/1-4=usb/1-4:1.0=usb/ttyUSB0=usb-serial", Number: "0"})
+	b.Expect("Open", `{"port":"1-1:1.0","baud":9600}`, `DeviceGone{"class":"Serial","device":"1-1:1.0"}`)
+	if n := k.Opened(); n != 0 {
+		t.Errorf("%d descriptors are open, want none", n)
+	}
+}

@@ -32,6 +32,7 @@ const (
 type Port struct {
 	id     string
 	entry  string // in /sys/class/tty
+	inode  uint64 // of the folder that it leads to
 	name   string // of its node in /dev: ttyAMA0
 	place  string // what it is called without board.toml
 	revoke bool
@@ -58,12 +59,16 @@ func (p *Port) Declaration() string {
 }
 
 // newPort makes a port. Its node stays closed.
-func newPort(env *hal.Env, id string, at sysfs.Place, e *hal.Entry) *Port {
-	p := &Port{id: id, entry: at.Path, name: path.Base(at.Path), place: at.Name, env: env, fd: -1}
+func newPort(env *hal.Env, id string, at sysfs.Place, e *hal.Entry) (*Port, error) {
+	inode, err := env.Kernel.Inode(at.Path)
+	if err != nil {
+		return nil, err
+	}
+	p := &Port{id: id, entry: at.Path, inode: inode, name: path.Base(at.Path), place: at.Name, env: env, fd: -1}
 	if e != nil {
 		p.revoke = e.Value.(*entry).Revoke.Value
 	}
-	return p
+	return p, nil
 }
 
 // Start has nothing to do: nobody has the port yet.
