@@ -88,8 +88,9 @@ func open(env *hal.Env, id string, at sysfs.Place, e *hal.Entry, gain bool) (*Mo
 		m.name = e.Value.(*entry).Name
 	}
 	if path.Dir(at.Path) == inputs {
-		m.drive = &rumble{kernel: env.Kernel, node: "/dev/input/" + path.Base(at.Path), gain: gain, fd: -1, effect: -1}
-		return m, nil
+		inode, err := env.Kernel.Inode(at.Path)
+		m.drive = &rumble{kernel: env.Kernel, node: "/dev/input/" + path.Base(at.Path), entry: at.Path, inode: inode, gain: gain, fd: -1, effect: -1}
+		return m, err
 	}
 	v, err := openVibrator(env.Kernel, dir)
 	m.drive = v

@@ -322,6 +322,23 @@ func TestUnplug(t *testing.T) {
 	}
 }
 
+// TestTakenPlace: what has come under the number of a motor that is gone is not run in its place, also before the class has looked.
+func TestTakenPlace(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false, buzzer)
+	held := k.Opened()
+	k.Unplug("event0")
+	if got := k.AddInput(sim.Input{Name: "gamepad", Rumble: true}); got != "event0" {
+		t.Fatalf("the new motor is %s, want event0", got)
+	}
+	const gone = `DeviceGone{"class":"Haptic","device":"buzzer"}`
+	b.Expect("Stop", `{"motor":"buzzer"}`, gone)
+	b.Expect("Play", `{"motor":"buzzer","durationMSec":1000}`, gone)
+	if n := k.Opened(); n != held {
+		t.Errorf("%d descriptors are open, want %d", n, held)
+	}
+}
+
 func TestHasBit(t *testing.T) {
 	rows := map[string]bool{"": false, "0": false, "zz": false}
 	if bits.UintSize == 64 { // drivers/input/misc/pwm-vibra.c, as sysfs prints it

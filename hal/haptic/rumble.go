@@ -46,7 +46,9 @@ func hasBit(text string, bit int) bool {
 type rumble struct {
 	kernel hal.Kernel
 	node   string
-	gain   bool // somebody may have set how strong effects are
+	entry  string // in /sys/class/input
+	inode  uint64 // of the folder that it leads to
+	gain   bool   // somebody may have set how strong effects are
 	fd     int
 	effect int16 // the kernel's number for ours; -1 before it is sent
 }
@@ -57,9 +59,16 @@ func (r *rumble) open() (err error) {
 	}
 	if r.fd, err = r.kernel.Open(r.node, unix.O_WRONLY|unix.O_NONBLOCK); err != nil {
 		r.fd = -1
+		return gone(err)
 	}
-	return gone(err)
+	if err = r.there(); err != nil {
+		r.close()
+	}
+	return err
 }
+
+// there is ENODEV for a motor that is gone, also where another device has its node.
+func (r *rumble) there() error { return sysfs.There(r.kernel, r.entry, r.inode) }
 
 // play sends the effect, in place of the one before, and begins it. Where the second step fails the motor is as it was, or begins the new effect if it was running.
 func (r *rumble) play(d time.Duration, strength int64) error {
@@ -89,8 +98,7 @@ func (r *rumble) write(events ...uapi.InputEvent) error {
 
 func (r *rumble) stop() error {
 	if r.effect < 0 { // it never ran
-		_, err := r.kernel.Inode(r.node)
-		return gone(err)
+		return r.there()
 	}
 	return r.write(uapi.InputEvent{Type: uapi.InputFF, Code: uint16(r.effect), Value: 0})
 }

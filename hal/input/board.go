@@ -47,7 +47,11 @@ func open(env *hal.Env, id string, at sysfs.Place, e *hal.Entry) (*Device, error
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{id: id, name: at.Name, node: "/dev/input/" + path.Base(at.Path), bus: sysfs.Bus(env.Kernel, dir), env: env, polled: -1, fd: -1}
+	inode, err := env.Kernel.Inode(at.Path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{id: id, name: at.Name, node: "/dev/input/" + path.Base(at.Path), entry: at.Path, inode: inode, bus: sysfs.Bus(env.Kernel, dir), env: env, polled: -1, fd: -1}
 	if e != nil {
 		d.name = e.Value.(*entry).Name
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
 	"github.com/halberd-io/halberd/hal/uapi"
 )
 
@@ -30,6 +31,8 @@ type Device struct {
 	id, bus string
 	name    string // in board.toml: the driver's, or where it is plugged in
 	node    string // in /dev/input
+	entry   string // in /sys/class/input
+	inode   uint64 // of the folder that it leads to
 	env     *hal.Env
 
 	// These are the loop's.
@@ -92,7 +95,7 @@ func (d *Device) Close() {
 	}
 }
 
-// openNode opens the node anew, for times of CLOCK_MONOTONIC. One that is not there any more is gone with its device.
+// openNode opens the node anew, for times of CLOCK_MONOTONIC. One that is not there any more is gone with its device, and so is one that another device has now.
 func (d *Device) openNode() (int, error) {
 	fd, err := d.env.Kernel.Open(d.node, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err == unix.ENOENT || err == unix.ENXIO {
@@ -102,7 +105,10 @@ func (d *Device) openNode() (int, error) {
 		return -1, err
 	}
 	clock := int32(unix.CLOCK_MONOTONIC)
-	if err := d.env.Kernel.Ioctl(fd, uapi.InputSetClock, unsafe.Pointer(&clock)); err != nil {
+	if err = sysfs.There(d.env.Kernel, d.entry, d.inode); err == nil {
+		err = d.env.Kernel.Ioctl(fd, uapi.InputSetClock, unsafe.Pointer(&clock))
+	}
+	if err != nil {
 		_ = d.env.Kernel.Close(fd)
 		return -1, err
 	}

@@ -224,6 +224,22 @@ func TestUnplug(t *testing.T) {
 	}
 }
 
+// TestTakenPlace: what has come under the number of a device that is gone is neither leased nor watched in its place, also before the class has looked.
+func TestTakenPlace(t *testing.T) {
+	k := bench(sim.Options{Bare: true, Lends: true})
+	b := simtest.Open(t, Driver(), k, false, keys)
+	k.Unplug("event0")
+	if got := k.AddInput(sim.Input{Name: "keyboard"}); got != "event0" {
+		t.Fatalf("the new device is %s, want event0", got)
+	}
+	const gone = `DeviceGone{"class":"Input","device":"keys"}`
+	b.Expect("Lease", `{"device":"keys"}`, gone)
+	b.Expect("Watch", `{"devices":["keys"]}`, gone)
+	if n := k.Opened(); n != 0 {
+		t.Errorf("%d descriptors are open, want none", n)
+	}
+}
+
 // TestFullWorker: what a worker has no room for is refused, and what has to be done is done later.
 func TestFullWorker(t *testing.T) {
 	k := bench(sim.Options{Bare: true, Lends: true})

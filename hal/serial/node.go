@@ -93,13 +93,7 @@ func (p *Port) node(flags int) (fd int, err error) {
 }
 
 // there is ENODEV for a port that is gone.
-func (p *Port) there() error {
-	gone, err := sysfs.Gone(p.env.Kernel, p.entry, p.inode)
-	if gone {
-		return unix.ENODEV
-	}
-	return err
-}
+func (p *Port) there() error { return sysfs.There(p.env.Kernel, p.entry, p.inode) }
 
 // closeNode closes the daemon's descriptor. The holder's is hung up where board.toml says so, and works on otherwise.
 func (p *Port) closeNode() {

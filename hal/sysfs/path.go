@@ -87,3 +87,12 @@ func Gone(k hal.Kernel, path string, inode uint64) (bool, error) {
 	}
 	return now != inode, nil
 }
+
+// There is ENODEV for a device that is gone, as Gone tells. After its node was opened it says whether that was the device's own, and not that of another one with its number.
+func There(k hal.Kernel, path string, inode uint64) error {
+	gone, err := Gone(k, path, inode)
+	if gone {
+		return unix.ENODEV
+	}
+	return err
+}
