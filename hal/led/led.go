@@ -267,14 +267,21 @@ func (d *LED) Claim() (release func() error, err error) {
 	return d.output.Claim(d.bringSafe, d.remember)
 }
 
-// remember notes the brightness and the trigger, and gives what brings them back. A trigger begins as it does by itself: blinking with the periods of the kernel, and with no pattern.
+// remember notes the colours, the brightness and the trigger, and gives what brings them back. A trigger begins as it does by itself: blinking with the periods of the kernel, and with no pattern.
 func (d *LED) remember() (restore func() error, err error) {
 	before, err := d.read()
 	return func() error {
-		if before.trigger == noTrigger {
-			return d.set(&setIn{before.brightness}, nil)
-		}
-		return d.setTrigger(&triggerIn{before.trigger}, nil)
+		return d.changed(func() error {
+			if d.intensity != nil {
+				if err := d.intensity.WriteText(before.intensity); err != nil {
+					return err
+				}
+			}
+			if before.trigger == noTrigger {
+				return d.steady(before.brightness)
+			}
+			return d.start(before.trigger)
+		})
 	}, err
 }
 

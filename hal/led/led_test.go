@@ -339,3 +339,30 @@ func TestTree(t *testing.T) {
 		t.Errorf("got %d lights, want 5", n)
 	}
 }
+
+// TestRestoreColours: a light of several colours goes back to those that it had, with its brightness or its trigger.
+func TestRestoreColours(t *testing.T) {
+	for _, c := range []struct{ name, call, in string }{
+		{"steady", "Set", `{"led":"x","brightness":70}`},
+		{"by a trigger", "SetTrigger", `{"led":"x","trigger":"heartbeat"}`},
+	} {
+		k := bench()
+		b := simtest.Open(t, Driver(), k, false, simtest.Entry{Table: "led", ID: "x", Keys: `{"name":"status:rgb","on-release":"restore"}`})
+		b.Expect("SetColor", `{"led":"x","colors":{"red":1,"green":2,"blue":3}}`, `{}`)
+		b.Expect(c.call, c.in, `{}`)
+		before := b.Call("Get", `{"led":"x"}`)
+		d, _ := b.Class.Devices.(*hal.Set[*LED]).Find([]byte("x"))
+		release, err := d.Claim()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Expect("SetColor", `{"led":"x","colors":{"red":100,"green":0}}`, `{}`)
+		b.Expect("Set", `{"led":"x","brightness":5}`, `{}`)
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+		if got := b.Call("Get", `{"led":"x"}`); c.call == "Set" && got != before || simtest.Cat(t, k, sysStatus+"/multi_intensity") != "1 2 3" {
+			t.Errorf("%s: got %s, want %s", c.name, got, before)
+		}
+	}
+}
