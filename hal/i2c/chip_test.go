@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/haltest"
 	"github.com/halberd-io/halberd/hal/sim"
 	"github.com/halberd-io/halberd/hal/sim/simtest"
+	"github.com/halberd-io/halberd/hal/uapi"
 )
 
 func TestProbe(t *testing.T) {
@@ -235,4 +238,28 @@ func TestErrors(t *testing.T) {
 			b.Expect("Probe", `{"bus":"`+bus+`","address":80}`, strings.ReplaceAll(probe, "ID", bus))
 		}
 	}
+}
+
+// short is a kernel whose adapters of SMBus read fewer bytes of a block than they were asked for, and say so.
+type short struct {
+	hal.Kernel
+	by uint8
+}
+
+func (k *short) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	err := k.Kernel.Ioctl(fd, request, argument)
+	if request == uapi.I2CSMBus && err == nil {
+		if d := (*uapi.I2CSMBusData)(argument); d.Size == uapi.SMBusI2CBlock && d.ReadWrite == uapi.SMBusRead {
+			d.Data[0] -= k.by
+		}
+	}
+	return err
+}
+
+// TestShortBlock: bytes that did not come are not answered.
+func TestShortBlock(t *testing.T) {
+	b := simtest.Open(t, Driver(), &short{bench(), 1}, false, all()...)
+	const want = `System{"origin":"linux","errno":5,"errnoName":"EIO"}`
+	b.Expect("Read", `{"device":"smbus-eeprom","register":0,"length":8}`, want)
+	b.Expect("Transfer", `{"bus":"smbus","messages":[{"address":80,"write":"AA=="},{"address":80,"readLength":8}]}`, want)
 }

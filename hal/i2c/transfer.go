@@ -127,10 +127,14 @@ func (b *Bus) smbus(fd int, t smbusTransfer, shared bool) error {
 	}
 	err := b.env.Kernel.Ioctl(fd, uapi.I2CSMBus, unsafe.Pointer(data))
 	runtime.KeepAlive(data)
-	if err == nil && t.read {
-		copy(t.data, room)
+	switch {
+	case err != nil || !t.read:
+		return err
+	case t.size == uapi.SMBusI2CBlock && int(buffer[0]) != len(t.data):
+		return unix.EIO // an adapter may read less than it was asked for, and say so here alone
 	}
-	return err
+	copy(t.data, room)
+	return nil
 }
 
 // address says whom transfers of SMBus are for. The kernel looks once more whether a driver has the address, unless it may be shared.
