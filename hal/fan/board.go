@@ -112,11 +112,11 @@ type finder struct {
 }
 
 func newRoster(env *hal.Env) *sysfs.Roster[*Fan] {
-	f := &finder{env: env}
+	f, l := &finder{env: env}, openLedger(env)
 	return &sysfs.Roster[*Fan]{
 		Env: env, Set: hal.NewSet[*Fan](class, "fan"), Noun: "fan", Places: f.places,
 		Means: func(e *hal.Entry, p sysfs.Place) bool { return f.at(p).is(e.Value.(*entry)) },
-		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Fan, error) { return open(env, id, f.at(p), e) },
+		Open:  func(id string, p sysfs.Place, e *hal.Entry) (*Fan, error) { return open(env, l, id, f.at(p), e) },
 	}
 }
 

@@ -15,6 +15,7 @@ package fan
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,8 @@ type Fan struct {
 	env     *hal.Env
 	entry   *entry // what board.toml says; nil for a fan that it does not name
 	most    int64  // the greatest speed, in steps of the hardware
+	ledger  *ledger
+	key     string // in it; no other fan has it until the system boots again
 
 	auto  atomic.Int64 // what pwmN_enable is in automatic mode; 0 while that is not known
 	taken atomic.Bool  // Halberd ended the automatic mode
@@ -78,13 +81,20 @@ func (d *Fan) Close() {
 }
 
 // open opens a fan.
-func open(env *hal.Env, id string, f *found, e *hal.Entry) (*Fan, error) {
-	d := &Fan{found: f, id: id, bus: f.bus, env: env, most: 255}
+func open(env *hal.Env, l *ledger, id string, f *found, e *hal.Entry) (*Fan, error) {
+	inode, err := env.Kernel.Inode(f.place.Path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Fan{found: f, id: id, bus: f.bus, env: env, most: 255, ledger: l, key: fmt.Sprintf("%d/%s", inode, f.channel)}
+	ended := l.of(d.key)
+	d.auto.Store(ended)
+	d.taken.Store(ended != 0)
 	if e != nil {
 		d.entry = e.Value.(*entry)
-		d.auto.Store(d.entry.Auto.Value)
+		d.auto.Store(d.entry.Auto.Or(ended))
 	}
-	err := d.openSpeed()
+	err = d.openSpeed()
 	if err == nil && d.kind == kindHwmon {
 		err = d.openOthers(e)
 	}

@@ -1,6 +1,7 @@
 package fan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,6 +161,31 @@ func TestFixed(t *testing.T) {
 	b.Expect("SetMode", `{"fan":"nct6775/pwm1","mode":"manual"}`, `NotSupported{"feature":"mode"}`)
 }
 
+// dark is a kernel whose fans have a mode, and a speed that can only be looked at.
+type dark struct{ *sim.Kernel }
+
+func (f dark) Open(path string, flags int) (int, error) {
+	if strings.HasSuffix(path, "/pwm1") && flags&unix.O_ACCMODE != unix.O_RDONLY {
+		return -1, unix.EACCES
+	}
+	return f.Kernel.Open(path, flags)
+}
+
+// TestSafeOfAFixedSpeed: what SetMode ended is begun again, whether the speed can be set or not.
+func TestSafeOfAFixedSpeed(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), dark{k}, false)
+	b.Expect("SetMode", `{"fan":"nct6775/pwm1","mode":"manual"}`, `{}`)
+	for _, o := range b.Class.Safe() {
+		if err := o.Bring(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
+		t.Errorf("got %s, want 102 5", got)
+	}
+}
+
 func TestStart(t *testing.T) {
 	for _, c := range []struct {
 		name, keys string
@@ -270,5 +296,65 @@ func TestClaimWithoutModes(t *testing.T) {
 		if release, err := d.Claim(); release != nil || err != nil {
 			t.Errorf("%s: got a release: %t, %v", id, release != nil, err)
 		}
+	}
+}
+
+// memory is a hal.State.
+type memory map[string][]byte
+
+func (m memory) Load(name string) ([]byte, error) { return m[name], nil }
+
+func (m memory) Save(name string, data []byte) error {
+	m[name] = slices.Clone(data)
+	return nil
+}
+
+// TestRestart: a fan that was claimed and driven by hand when the process ended goes back to its automatic mode with that claim, and when the board is brought to its safe state.
+func TestRestart(t *testing.T) {
+	for _, c := range []struct {
+		name, id, keys, output string
+		first, given, safe     bool
+		want                   string
+	}{
+		{"not declared", "nct6775/pwm1", ``, "hwmon0/pwm1", false, true, true, "102 5"},
+		{"declared", "x", `{"hwmon":"nct6775","channel":"pwm1"}`, "hwmon0/pwm1", false, true, true, "102 5"},
+		{"hold", "x", `{"hwmon":"nct6775","channel":"pwm1","on-release":"hold"}`, "hwmon0/pwm1", false, false, true, "0 1"},
+		{"a start of the system", "nct6775/pwm1", ``, "hwmon0/pwm1", true, false, false, "0 1"},
+		{"no automatic mode", "gpio_fan/pwm1", ``, "hwmon1/pwm1", false, false, false, "0 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, state := bench(), memory{}
+			var entries []simtest.Entry
+			if c.keys != "" {
+				entries = append(entries, simtest.Entry{Table: "fan", ID: "x", Keys: c.keys})
+			}
+			open := func(first bool) *simtest.Bench {
+				b, err := simtest.TryOpenIn(t, Driver(), &hal.Env{Kernel: k, State: state, FirstStart: first}, entries...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return b
+			}
+			before := open(true)
+			before.Expect("Set", `{"fan":"`+c.id+`","permille":0}`, `{}`)
+			before.Close()
+			b := open(c.first)
+			d, _ := b.Class.Devices.(*hal.Set[*Fan]).Find([]byte(c.id))
+			if got := len(b.Class.Safe()); (got == 1) != c.safe || got > 1 {
+				t.Errorf("%d fans are to be brought to a safe state, want one: %t", got, c.safe)
+			}
+			release, err := d.Claim()
+			if (release != nil) != c.given || err != nil {
+				t.Fatalf("got a release: %t, %v, want %t", release != nil, err, c.given)
+			}
+			if release != nil {
+				if err := release(); err != nil {
+					t.Error(err)
+				}
+			}
+			if got := pwm(t, k, c.output); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
 	}
 }

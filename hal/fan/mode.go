@@ -61,6 +61,7 @@ func (d *Fan) take(speed int64) error {
 	if d.obeys(before, speed) {
 		return d.speed.WriteInt(speed)
 	}
+	d.ends(before)
 	if err := d.enable.WriteInt(manual); err != nil {
 		return err
 	}
@@ -70,6 +71,13 @@ func (d *Fan) take(speed int64) error {
 	}
 	d.taken.Store(d.hasModes() && before >= automatic)
 	return nil
+}
+
+// ends notes the automatic mode that is going to be ended, before it is: the process may end at any time.
+func (d *Fan) ends(enable int64) {
+	if d.hasModes() && enable >= automatic {
+		d.ledger.note(d.key, d.auto.Load())
+	}
 }
 
 // change changes who drives the fan. One that is driven by hand from now on goes on at the speed that it has.
@@ -86,7 +94,10 @@ func (d *Fan) change(to string) error {
 	case to == modeAuto:
 		return d.giveBack()
 	case d.fixed:
-		return d.enable.WriteInt(manual)
+		d.ends(before)
+		err = d.enable.WriteInt(manual)
+		d.taken.Store(err == nil && before >= automatic)
+		return err
 	}
 	speed, err := d.speed.ReadInt()
 	if err != nil {
