@@ -402,3 +402,17 @@ func TestSimulatedLease(t *testing.T) {
 		t.Errorf("%d descriptors are open, want none", k.Opened())
 	}
 }
+
+// TestLongName: a device that is called too long is left out, as anybody may plug one in, and board.toml can name it.
+func TestLongName(t *testing.T) {
+	k := bench(bare)
+	long := strings.Repeat("ключ", 12)
+	k.AddInput(sim.Input{Name: long})
+	b := simtest.Open(t, Driver(), k, false, keys)
+	b.ExpectIDs("keypad keys")
+	if !strings.Contains(b.Log.String(), "too long") {
+		t.Errorf("the log does not say why: %s", b.Log.String())
+	}
+	b = simtest.Open(t, Driver(), k, false, simtest.Entry{Table: "input", ID: "key", Keys: `{"name":"` + long + `"}`})
+	b.ExpectIDs("gpio-keys key keypad")
+}

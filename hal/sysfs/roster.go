@@ -213,6 +213,9 @@ func (r *Roster[D]) name(p Place, e *hal.Entry, places []Place) string {
 		}
 	}
 	switch {
+	case len(id) > hal.MaxID: // anybody who may plug something in chooses what it is called
+		r.report.Warn("a device is left out: its name is too long; board.toml can name it", "kind", r.Noun, "name", id, "place", p.String())
+		return ""
 	case r.reserved[id]:
 		r.report.Warn("a device is left out: board.toml gives its name to another one", "kind", r.Noun, "name", id, "place", p.String())
 		return ""
