@@ -181,6 +181,10 @@ func (p *Port) free(l *lease) {
 
 // end closes the port when its holder has ended. The next one may have it once that is done.
 func (p *Port) end(l *lease) {
+	if p.lease != l {
+		p.free(l) // it had to wait, and was over by itself meanwhile: what is open now is somebody else's
+		return
+	}
 	l.over = true
 	l.noted.End()
 	if p.env.Loop.Submit(p.name, p.closeNode, func() { p.free(l) }) != nil {

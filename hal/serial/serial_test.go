@@ -403,3 +403,28 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("wrote %d bytes through a descriptor that was hung up: %s", n, b.Log.String())
 	}
 }
+
+// TestEndThatComesLate: a lease whose end had to wait for the worker, and that was over by itself meanwhile, does not end the next one.
+func TestEndThatComesLate(t *testing.T) {
+	needPTY(t)
+	b := simtest.Open(t, Driver(), bench(), false, modem)
+	permitted, call, err := b.Permit("Open", `{"port":"ttySIM1","baud":921600}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Release()
+	refused := error(nil)
+	first := b.Connect("somebody")
+	permitted.Start(first, func(err error) { refused = err })
+	b.Loop.Full = true
+	first.End()
+	b.Loop.Full = false
+	b.Loop.Turn()
+	if got := simtest.Text(refused); got != `NotSupported{"feature":"baud"}` {
+		t.Errorf("got %s, want NotSupported", got)
+	}
+	b.Connect("somebody else")
+	take(b, `{"port":"ttySIM1","baud":9600}`)
+	b.Loop.Advance(time.Second)
+	b.Expect("SetLines", `{"port":"ttySIM1"}`, `NotSupported{"feature":"lines"}`)
+}
