@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/hal/sim"
@@ -276,4 +279,46 @@ func TestKilledWhileArming(t *testing.T) {
 		}
 		h.stop(0)
 	}
+}
+
+// held is a kernel that holds a ping until it is told to go on.
+type held struct {
+	hal.Kernel
+	goOn chan struct{} // nil: it does not hold
+}
+
+func (k *held) Ioctl(fd int, request uint, argument unsafe.Pointer) error {
+	if request == unix.WDIOC_KEEPALIVE && k.goOn != nil {
+		<-k.goOn
+	}
+	return k.Kernel.Ioctl(fd, request, argument)
+}
+
+// TestResetDecidedWhileArming: a reset that is decided upon while a worker arms the watchdog once more comes as well, whatever becomes of the process.
+func TestResetDecidedWhileArming(t *testing.T) {
+	h := newHouse(t, sim.Watchdog{Under: sim.OnI2C})
+	process := h.shelf.Start(h.k, 0)
+	slow := &held{Kernel: process}
+	h.process = process
+	b, err := simtest.TryOpenIn(t, Driver(), &hal.Env{Kernel: slow, Keeper: process})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.b = b
+	b.Expect("Arm", `{}`, `{}`)
+	b.Expect("Register", `{"name":"app","timeoutMSec":1000}`, `{}`)
+	permitted, call, err := b.Permit("Arm", `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Release()
+	slow.goOn = make(chan struct{})
+	app := b.Holder().(*simtest.Connection)
+	permitted.Start(b.Connect("admin"), func(error) {})
+	app.End()
+	b.Loop.Post(func() { close(slow.goOn) })
+	h.expect("the app hangs", "expiring", "active", 0)
+	h.kill(time.Second)
+	h.start(0)
+	h.expect("the next process", "expiring", "active", 0)
 }

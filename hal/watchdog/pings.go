@@ -21,7 +21,11 @@ func (d *Watchdog) start(done func(error)) {
 		timeout, err = d.arm()
 		return err
 	}, func(err error) {
-		if timeout > 0 && !d.closed && !d.expiring {
+		switch {
+		case timeout == 0 || d.closed:
+		case d.expiring: // that was decided meanwhile, and the worker may have noted the opposite
+			d.note(isExpiring, timeout)
+		default:
 			d.began(timeout)
 		}
 		done(err)
