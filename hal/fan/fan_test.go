@@ -186,6 +186,23 @@ func TestSafeOfAFixedSpeed(t *testing.T) {
 	}
 }
 
+// TestSafeAfterFullSpeed: a mode that Halberd ended is begun again, also where somebody else had the fan run at full speed meanwhile.
+func TestSafeAfterFullSpeed(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), k, false)
+	b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
+	simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", "0")
+	b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
+	for _, o := range b.Class.Safe() {
+		if err := o.Bring(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
+		t.Errorf("got %s, want 102 5", got)
+	}
+}
+
 func TestStart(t *testing.T) {
 	for _, c := range []struct {
 		name, keys string

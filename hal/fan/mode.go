@@ -69,7 +69,9 @@ func (d *Fan) take(speed int64) error {
 		_ = d.enable.WriteInt(before) // what went wrong first is told
 		return err
 	}
-	d.taken.Store(d.hasModes() && before >= automatic)
+	if d.hasModes() && before >= automatic {
+		d.taken.Store(true)
+	}
 	return nil
 }
 
@@ -95,8 +97,9 @@ func (d *Fan) change(to string) error {
 		return d.giveBack()
 	case d.fixed:
 		d.ends(before)
-		err = d.enable.WriteInt(manual)
-		d.taken.Store(err == nil && before >= automatic)
+		if err = d.enable.WriteInt(manual); err == nil && before >= automatic {
+			d.taken.Store(true)
+		}
 		return err
 	}
 	speed, err := d.speed.ReadInt()
