@@ -36,15 +36,14 @@ func methods(fans *hal.Set[*Fan]) []*hal.Method {
 	}
 }
 
-// now is how a fan is.
+// now is how a fan is driven.
 type now struct {
 	speed, enable int64
 	mode          hal.Opt[string]
-	rpm           hal.Opt[int64]
 }
 
-// read reads it.
-func (d *Fan) read() (n now, err error) {
+// read reads it, and how fast the fan turns, where somebody counts and is asked.
+func (d *Fan) read(count bool) (n now, rpm hal.Opt[int64], err error) {
 	err = d.guard.Do(func() (err error) {
 		if n.speed, err = d.speed.ReadInt(); err != nil {
 			return err
@@ -55,13 +54,13 @@ func (d *Fan) read() (n now, err error) {
 			}
 			n.mode = hal.Some(mode(n.enable))
 		}
-		if d.tacho != nil {
-			n.rpm.Set = true
-			n.rpm.Value, err = d.tacho.ReadInt()
+		if count && d.tacho != nil {
+			rpm.Set = true
+			rpm.Value, err = d.tacho.ReadInt()
 		}
 		return err
 	})
-	return n, err
+	return n, rpm, err
 }
 
 type getOut struct {
@@ -77,8 +76,8 @@ func (r *getOut) Fields(f *hal.Fields) {
 }
 
 func (d *Fan) get(_ *hal.None, out *getOut) error {
-	n, err := d.read()
-	*out = getOut{hal.InPermille(n.speed, d.most), n.mode, n.rpm}
+	n, rpm, err := d.read(true)
+	*out = getOut{hal.InPermille(n.speed, d.most), n.mode, rpm}
 	return hal.Refuse(class, d.id, err)
 }
 

@@ -305,6 +305,43 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// uncounted is a kernel whose tachometers fail, as some do while the fan stands still.
+type uncounted struct {
+	*sim.Kernel
+	tachos map[int]bool // descriptors
+}
+
+func (k uncounted) Open(path string, flags int) (int, error) {
+	fd, err := k.Kernel.Open(path, flags)
+	k.tachos[fd] = strings.HasSuffix(path, "_input")
+	return fd, err
+}
+
+func (k uncounted) Pread(fd int, p []byte, offset int64) (int, error) {
+	if k.tachos[fd] {
+		return 0, unix.ETIMEDOUT
+	}
+	return k.Kernel.Pread(fd, p, offset)
+}
+
+// TestClaimUncounted: a fan can be claimed, and restored, whose revolutions cannot be counted just now.
+func TestClaimUncounted(t *testing.T) {
+	k := bench()
+	b := simtest.Open(t, Driver(), uncounted{k, map[int]bool{}}, false, simtest.Entry{Table: "fan", ID: "x", Keys: `{"hwmon":"nct6775","channel":"pwm1","on-release":"restore"}`})
+	d, _ := b.Class.Devices.(*hal.Set[*Fan]).Find([]byte("x"))
+	release, err := d.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Expect("Set", `{"fan":"x","permille":0}`, `{}`)
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
+		t.Errorf("got %s, want 102 5", got)
+	}
+}
+
 // TestClaimWithoutModes: such a fan is left as it is.
 func TestClaimWithoutModes(t *testing.T) {
 	b := simtest.Open(t, Driver(), bench(), false)

@@ -80,7 +80,7 @@ func (d *Fan) Claim() (release func() error, err error) {
 
 // remember notes speed and mode, and gives what brings them back.
 func (d *Fan) remember() (restore func() error, err error) {
-	before, err := d.read()
+	before, _, err := d.read(false)
 	return func() error {
 		if before.mode.Set && before.mode.Value != modeManual {
 			return d.guard.Do(func() error { return d.enable.WriteInt(before.enable) })
