@@ -3,7 +3,9 @@ package service
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/halberd-io/halberd/hal"
@@ -259,7 +261,8 @@ func (s *Server) ownGrants(h hal.Holder, in *afterIn, out *ownGrants) error {
 			skip = g.ID != in.after.Value
 			continue
 		}
-		view := grant{g.ID, g.Rate, hal.Opt[int64]{Value: g.Burst, Set: g.Burst > 0}, g.Methods, g.Verbs, g.Devices, g.Where}
+		view := grant{g.ID, g.Rate, hal.Opt[int64]{Value: g.Burst, Set: g.Burst > 0},
+			someOf(slices.Clone(g.Methods), maxNames), g.Verbs, someOf(g.Devices, maxNames), someOf(slices.Clone(g.Where), maxNames)}
 		size += len(hal.Encode(nil, &view))
 		if size > maxDatagramReply-1024 && len(out.grants) > 0 {
 			out.next = hal.Some(out.grants[len(out.grants)-1].id)
@@ -307,7 +310,7 @@ func (p *reloaded) Fields(f *hal.Fields) {
 
 func (s *Server) reloadCall(_ hal.Holder, _ *hal.None, out *reloaded) error {
 	if err := s.reload(); err != nil {
-		return &hal.BadConfiguration{Reason: err.Error()}
+		return &hal.BadConfiguration{Reason: shortened(err.Error(), maxReason)}
 	}
 	*out = reloaded{s.generation, s.warnings(), s.boardChanged()}
 	return nil
@@ -318,17 +321,53 @@ func (s *Server) warnings() []string {
 	for _, w := range s.files.Warnings {
 		all = append(all, w.String())
 	}
+	return someOf(all, maxWarnings)
+}
+
+// How many bytes of a reply some texts may have, so that the smallest reply has room for all that Status says, and for any grant: what a reload did has to be told.
+const (
+	maxReason      = 24 << 10
+	maxReloadError = 4 << 10
+	maxWarnings    = 12 << 10
+	maxFiles       = 6 << 10
+	maxNames       = 8 << 10 // methods, devices or limits of one grant
+	maxText        = 1 << 10 // one of them
+)
+
+// someOf are the first of some texts, as many as there is room for in a reply, and how many more there are.
+func someOf(all []string, room int) []string {
+	for i, text := range all {
+		text = shortened(text, maxText)
+		if room -= encoded(text) + 1; room < 0 {
+			return append(all[:i:i], fmt.Sprintf("… and %d more", len(all)-i))
+		}
+		all[i] = text
+	}
 	return all
 }
+
+// shortened is as much of a text as there is room for in a reply.
+func shortened(text string, room int) string {
+	if encoded(text) <= room {
+		return text
+	}
+	for encoded(text) > room {
+		text = text[:len(text)*3/4]
+	}
+	return strings.ToValidUTF8(text, "") + "…"
+}
+
+// encoded is how long a text is in a reply, in bytes.
+func encoded(text string) int { return len(wire.AppendString(nil, text)) }
 
 func (s *Server) boardChanged() bool { return s.config.BoardChanged != nil && s.config.BoardChanged() }
 
 func (s *Server) status(_ hal.Holder, _ *hal.None, out *status) error {
-	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: s.files.Files,
+	*out = status{version: s.version, generation: s.generation, grants: int64(len(s.files.Grants)), files: someOf(slices.Clone(s.files.Files), maxFiles),
 		connections: int64(len(s.conns)), dropped: int64(s.dropped), uptimeMS: sinceMSec(s.started),
 		warnings: s.warnings(), boardChanged: s.boardChanged(), queuedBytes: int64(s.bytes), unrecorded: s.audit.Unrecorded(), uids: s.usages()}
 	if s.reloadErr != nil {
-		out.reloadError = hal.Some(s.reloadErr.Error())
+		out.reloadError = hal.Some(shortened(s.reloadErr.Error(), maxReloadError))
 	}
 	return nil
 }
