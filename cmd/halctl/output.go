@@ -62,14 +62,19 @@ func text(value json.RawMessage) string {
 // printable keeps what comes from devices from steering a terminal. Line ends and tabs stay.
 func printable(s string) string {
 	return strings.Map(func(c rune) rune {
-		if c < 0x20 && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
+		if c < 0x20 && c != '\n' && c != '\t' || isHidden(c) {
 			return '\ufffd'
 		}
 		return c
 	}, s)
 }
 
-// jsonLine is JSON on one line. The control characters that JSON lets stand are escaped, and so steer no terminal either.
+// isHidden reports whether a character that JSON lets stand steers a terminal: a control character, or one that has what follows shown in another direction.
+func isHidden(c rune) bool {
+	return c >= 0x7f && c < 0xa0 || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069
+}
+
+// jsonLine is JSON on one line. What JSON lets stand and would steer a terminal is escaped.
 func jsonLine(raw json.RawMessage) string {
 	var line bytes.Buffer
 	if err := json.Compact(&line, raw); err != nil {
@@ -77,7 +82,7 @@ func jsonLine(raw json.RawMessage) string {
 	}
 	var b strings.Builder
 	for _, c := range line.String() {
-		if c >= 0x7f && c < 0xa0 {
+		if isHidden(c) {
 			fmt.Fprintf(&b, `\u%04x`, c)
 		} else {
 			b.WriteRune(c)

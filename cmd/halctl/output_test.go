@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// evil moves a cursor, sets a title and clears a screen, by control characters of both kinds.
-const evil = `\u001b[2J\u001b]0;title\u0007\r\b\u009b2J` + "\u009b1A\u007f"
+// evil moves a cursor, sets a title and clears a screen, by control characters of both kinds, and has what follows it shown from right to left.
+const evil = `\u001b[2J\u001b]0;title\u0007\r\b\u009b2J\u202e\u2066` + "\u009b1A\u007f\u202e\u2066"
 
 // TestNoControlCharacters: what devices are called and say never steers a terminal, neither in tables nor in JSON.
 func TestNoControlCharacters(t *testing.T) {
@@ -47,7 +47,9 @@ func TestNoControlCharacters(t *testing.T) {
 	}
 }
 
-func steers(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 }
+func steers(c rune) bool {
+	return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 || strings.ContainsRune("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", c)
+}
 
 // TestOneLine: JSON is one line each, however it came, and stays what it was.
 func TestOneLine(t *testing.T) {
