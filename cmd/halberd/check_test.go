@@ -109,6 +109,27 @@ func TestCheckBad(t *testing.T) {
 	}
 }
 
+// TestCheckSteersNoTerminal: what stands in files may be somebody else's, as an image's that is checked, and is shown without what a terminal would carry out.
+func TestCheckSteersNoTerminal(t *testing.T) {
+	const evil = `\u001b]0;title\u0007\u009b2J\u202e`
+	expected := folder(t, map[string]string{"x.toml": "[[expect]]\nname = \"" + evil + "\"\nuid = 1\nmethod = \"io.halberd.Gpio.Set\"\nallowed = true\n"})
+	for name, args := range map[string][]string{
+		"a method":       {"-config", folder(t, map[string]string{"policy.d/a.toml": strings.Replace(pumpGrant, "Gpio.Set", evil+"*x", 1)})},
+		"a parameter":    {"-config", folder(t, map[string]string{"policy.d/a.toml": pumpGrant + "where = { \"" + evil + "\" = {} }\n"})},
+		"a file's name":  {"-config", folder(t, map[string]string{"policy.d/\x1b[2J\u009b2J\u202e.toml": "x\n"})},
+		"an expectation": {"-config", folder(t, map[string]string{"policy.d/a.toml": pumpGrant}), "-test", filepath.Join(expected, "x.toml")},
+	} {
+		status, stdout, stderr := checked(args...)
+		if i := strings.IndexFunc(stdout+stderr, steers); status != 1 || i >= 0 {
+			t.Errorf("%s: got %d, %q and %q, want 1 and nothing that steers", name, status, stdout, stderr)
+		}
+	}
+}
+
+func steers(c rune) bool {
+	return c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 || c == '\u202e'
+}
+
 func TestCheckOfNoFolder(t *testing.T) {
 	status, _, stderr := checked("-config", "/nowhere")
 	if want := "/nowhere: cannot read: no such folder"; status != 1 || !strings.Contains(stderr, want) {

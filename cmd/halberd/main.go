@@ -66,7 +66,7 @@ func status(err error, stderr io.Writer) int {
 	case errors.Is(err, errUsage):
 		return 2
 	}
-	fmt.Fprintln(stderr, "halberd:", err)
+	fmt.Fprintln(stderr, "halberd:", printable(err.Error()))
 	return 1
 }
 

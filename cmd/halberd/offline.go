@@ -66,7 +66,7 @@ func validate(opt config.Options, stdout io.Writer) error {
 		return fmt.Errorf("the configuration is bad:\n%w", err)
 	}
 	for _, w := range append(files.Warnings, files.Undeclared(cat, declared(b), isWhole)...) {
-		fmt.Fprintln(stdout, "warning:", w)
+		fmt.Fprintln(stdout, "warning:", printable(w.String()))
 	}
 	fmt.Fprintf(stdout, "good: %s in %s, %s declared\n", counted(len(files.Grants), "grant"), counted(len(files.Files), "file"), counted(devices(b), "device"))
 	return nil
