@@ -190,6 +190,55 @@ func TestPythonWatch(t *testing.T) {
 	}
 }
 
+// gives is a Python program that gives up a call, and a watch, and calls on.
+const gives = `
+import signal, sys, halberd
+
+class Enough(Exception):
+    pass
+
+def enough(*_):
+    raise Enough
+
+def ask(board):
+    try:
+        print("got", board.call("io.halberd.Gpio.Get", line="button"))
+    except OSError:
+        print("closed")
+
+signal.signal(signal.SIGALRM, enough)
+board = halberd.connect(sys.argv[1])
+signal.setitimer(signal.ITIMER_REAL, 1)
+try:
+    board.call("io.halberd.Gpio.Pulse", line="relay-pump", value=1, durationUSec=10000000)
+except Enough:
+    ask(board)
+board = halberd.connect(sys.argv[1])
+for event in board.watch("io.halberd.Gpio.Watch", lines=["door", "button"]):
+    break
+ask(board)
+board = halberd.connect(sys.argv[1])
+try:
+    board.call("io.halberd.Gpio.Get", line=object())
+except TypeError:
+    ask(board)
+print("once", list(board.watch("io.halberd.Gpio.Get", line="button")))
+ask(board)
+`
+
+// TestPythonGivesUp: no call is ever given the answer of another one that was given up.
+func TestPythonGivesUp(t *testing.T) {
+	e := newExamples(t, "python/halberd.py")
+	python := e.python(t)
+	for _, kind := range connections {
+		s := servicetest.Start(t, servicetest.GrantAll(e.uid()))
+		out, err := e.command(python, "-c", gives, s.Address(kind)).CombinedOutput()
+		if want := "closed\nclosed\ngot {'value': 0}\nonce [{'value': 0}]\ngot {'value': 0}\n"; err != nil || string(out) != want {
+			t.Errorf("%s: got %s, %v, want %s", kind, out, err, want)
+		}
+	}
+}
+
 // finds is a Python program that reports how connecting failed.
 const finds = `
 import sys, halberd

@@ -7,9 +7,11 @@
     for event in board.watch("io.halberd.Gpio.Watch", lines=["button"]):
         print(event["line"], event["value"])
 
-A refused call raises halberd.Refused. A watch takes the connection for itself: make another one for other calls.
+A refused call raises halberd.Refused. A watch takes the connection for itself: make another one for other calls. What ends
+a call or a watch before its answer is there, as a time limit or a break, ends the connection: the next call would get it.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -32,20 +34,25 @@ class Board:
 
     def call(self, method, **parameters):
         """Calls a method, waits, and returns its results as a dict."""
-        self._send({"method": method, "parameters": parameters})
-        return self._receive()[0]
+        message = self._message({"method": method, "parameters": parameters})
+        with self._whole():
+            self._sock.sendall(message)
+            return self._receive()[0]
 
     def oneway(self, method, **parameters):
         """Calls a method that is never answered."""
-        self._send({"method": method, "parameters": parameters, "oneway": True})
+        message = self._message({"method": method, "parameters": parameters, "oneway": True})
+        with self._whole():
+            self._sock.sendall(message)
 
     def watch(self, method, **parameters):
         """Yields the current state and then each change, until the daemon ends it."""
-        self._send({"method": method, "parameters": parameters, "more": True})
-        more = True
-        while more:
-            results, more = self._receive()
-            yield results
+        message, more = self._message({"method": method, "parameters": parameters, "more": True}), True
+        with self._whole():
+            self._sock.sendall(message)
+            while more:
+                results, more = self._receive()
+                yield results
 
     def close(self):
         self._sock.close()
@@ -56,9 +63,19 @@ class Board:
     def __exit__(self, *_):
         self.close()
 
-    def _send(self, call):
+    @contextlib.contextmanager
+    def _whole(self):
+        try:
+            yield
+        except Refused:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _message(self, call):
         message = json.dumps(call).encode()
-        self._sock.sendall(message if self._packets else message + b"\0")
+        return message if self._packets else message + b"\0"
 
     def _receive(self):
         reply = json.loads(self._packet() if self._packets else self._until_nul())
