@@ -120,6 +120,25 @@ func TestSlowWatcher(t *testing.T) {
 	}
 }
 
+// TestWatchOutlivesReload: a watch whose grant has no token left goes on, since it takes no other one.
+func TestWatchOutlivesReload(t *testing.T) {
+	uid := os.Geteuid()
+	policy := fmt.Sprintf("[[grant]]\nid = \"watch\"\nusers = [%d]\nmethods = [\"io.halberd.Gpio.Watch\"]\ndevices = [\"button\"]\nrate = \"1/h\"\n"+
+		"[[grant]]\nid = \"reload\"\nusers = [%[1]d]\nmethods = [\"io.halberd.Policy.Reload\"]\n", uid)
+	s := servicetest.Start(t, policy)
+	watcher, admin := s.MustDial(t, peer.Stream), s.MustDial(t, peer.Stream)
+	if got, err := watcher.Call(`{"method":"io.halberd.Gpio.Watch","parameters":{"lines":["button"]},"more":true}`); err != nil || !strings.Contains(got, `"sequence":1`) {
+		t.Fatalf("got %s, %v, want the state", got, err)
+	}
+	if got, err := admin.Call(`{"method":"io.halberd.Policy.Reload"}`); err != nil || !strings.Contains(got, `"generation":2`) {
+		t.Fatalf("got %s, %v, want generation 2", got, err)
+	}
+	s.Sim.Pull("button", 1)
+	if got, err := watcher.Read(); err != nil || !strings.Contains(got, `"value":1,"edge":"rising"`) {
+		t.Errorf("got %s, %v, want the edge", got, err)
+	}
+}
+
 // TestWatchEndsByReload: a policy that does not permit a watch any more ends it, and the connection goes on.
 func TestWatchEndsByReload(t *testing.T) {
 	s := servicetest.Start(t, servicetest.GrantAll(os.Geteuid()))

@@ -64,10 +64,10 @@ func (c *conn) forgetWatch() {
 	}
 }
 
-// recheck ends a watch that the policy in force does not permit any more.
+// recheck ends a watch that the policy in force does not permit any more. It had its token when it began.
 func (c *conn) recheck() {
 	call := c.session.Call()
-	if v := c.rights().Check(call); !v.Allowed {
+	if v := c.rights().Check(call); !v.Allowed && !v.Limited {
 		err := &hal.PermissionDenied{Reason: v.Reason, Grant: given(v.Grant)}
 		c.recordDenial(call, err)
 		c.EndWatch(c.server.dispatcher.Refuse(call.Method, err))

@@ -10,6 +10,7 @@ import (
 // Verdict is a decision with its reason.
 type Verdict struct {
 	Allowed bool
+	Limited bool   // by Check alone: it is a rate that does not permit the call now, and nothing else
 	Grant   string // that permits, or that came nearest; "" where there is none
 	File    string // and where it stands
 	Line    int
@@ -36,7 +37,9 @@ func (s *Snapshot) Check(c *hal.Call) Verdict {
 		return verdict(false, s.find(denied.Grant.Value), denied.Reason)
 	}
 	if err != nil {
-		return verdict(false, d.late, "grant "+d.late.ID+": "+outOfTokens(d.late, d.wait))
+		v := verdict(false, d.late, "grant "+d.late.ID+": "+outOfTokens(d.late, d.wait))
+		v.Limited = true
+		return v
 	}
 	return verdict(true, d.first, "grant "+d.first.ID+" covers the call")
 }
