@@ -60,7 +60,7 @@ type described struct {
 func (p *described) Fields(f *hal.Fields) {
 	p.listed.Fields(f)
 	f.OptText("bus", &p.bus, "The bus that calls may have to wait for.")
-	f.Texts("methods", &p.methods, 0, 64, "Methods of its class that the caller has a grant for, and that take such a device.")
+	f.Texts("methods", &p.methods, 0, 64, "Methods of its class that the caller has a grant for on it, and those without a device.")
 	f.OptTexts("interlocks", &p.interlocks, 1, hal.MaxID, "The interlocks that it is in.")
 }
 
@@ -142,7 +142,7 @@ func (s *Server) describe(h hal.Holder, in *deviceIn, out *described) error {
 			out.interlocks = hal.Opt[[]string]{Value: r.Interlocks(), Set: r.Interlocks() != nil}
 		}
 		for _, m := range i.Methods {
-			if rights.Covers(m) && (m.Device == "" || m.Finds(id)) {
+			if m.Device == "" && rights.Covers(m) || m.Device != "" && m.Finds(id) && rights.MayCall(m, id) {
 				out.methods = append(out.methods, m.Name)
 			}
 		}

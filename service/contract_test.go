@@ -349,3 +349,15 @@ func TestDatagramFromAPath(t *testing.T) {
 		t.Error("the dropped datagram is not in the log")
 	}
 }
+
+// TestDescribeMethods: a device is described with the methods that may be called on it, and not with those that may be called on another one alone.
+func TestDescribeMethods(t *testing.T) {
+	grant := func(id, method, device string) string {
+		return fmt.Sprintf("[[grant]]\nid = %q\nusers = [%d]\nmethods = [\"io.halberd.Led.%s\"]\ndevices = [%q]\n", id, os.Geteuid(), method, device)
+	}
+	s := servicetest.Start(t, grant("read", "Get", "front")+grant("write", "Set", "status")+grant("blink", "Blink", "Led/fr*"))
+	got, err := s.MustDial(t, peer.Stream).Call(`{"method":"io.halberd.Board.Describe","parameters":{"device":"Led/front"}}`)
+	if want := `"methods":["Get","Blink"]`; err != nil || !strings.Contains(got, want) {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
