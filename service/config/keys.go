@@ -15,7 +15,7 @@ func GrantKeys() []Key {
 		{"verbs", `What: observe, control, configure, hazard, administer.`},
 		{"devices", `On what: IDs in the method's class, or Class/ID; a * only at the end. Required unless no named method takes a device.`},
 		{"where", `Limits on parameters: { brightness = { min = 1, max = 128 } } or { in = [...] }. A method that does not have the parameter is not covered at all.`},
-		{"rate", `How often, for each uid: "50/s", "5/min", "10/h".`},
+		{"rate", `How often, for each uid, those of one range in /etc/subuid taken together: "50/s", "5/min", "10/h".`},
 		{"burst", `How many at once after a pause, with rate: as many as the rate has in its time where left out.`},
 	}
 }

@@ -11,7 +11,7 @@ import (
 // maxBuckets is how many buckets are kept that are not full, about 3 MB of them. When there are more, calls that need another one have to wait.
 const maxBuckets = 1 << 16
 
-// buckets are the token buckets of all peers, one per uid and grant. A bucket is one number: the time at which it will be full again. One that is full, and so every one that
+// buckets are the token buckets of all peers, one per uid and grant. The uids of a range of /etc/subuid have one together: whoever has the range can take each of them. A bucket is one number: the time at which it will be full again. One that is full, and so every one that
 // was never used, is not kept at all.
 type buckets struct {
 	now func() int64 // monotonic, in ns
@@ -24,10 +24,10 @@ type buckets struct {
 	last   int64
 }
 
-// bucket names one bucket: the number of its limit, and the uid.
+// bucket names one bucket: the number of its limit, and the uid, or what stands for a range of them.
 type bucket struct {
-	limit int64
-	uid   uint32
+	limit   int64
+	account uint32
 }
 
 // limitKey is what a limit keeps its number by over a reload: the grant's id and its rate.

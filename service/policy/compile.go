@@ -18,6 +18,7 @@ type Policy struct {
 	methods    []*hal.Method // of the catalog, by Index
 	open       []bool        // by Index
 	buckets    *buckets
+	subUIDs    config.SubUIDs
 
 	users, groups intervals
 	units, labels map[string][]int32
@@ -59,7 +60,7 @@ func (b methods) add(other methods) {
 // reload does not refill them. The files and the catalog must not be changed afterwards.
 func Compile(files *config.PolicyFiles, cat *hal.Catalog, generation int64, previous *Policy) *Policy {
 	p := &Policy{
-		generation: generation, methods: cat.Methods(),
+		generation: generation, methods: cat.Methods(), subUIDs: files.SubUIDs,
 		units: map[string][]int32{}, labels: map[string][]int32{},
 		snapshots: map[string]*Snapshot{}, views: map[string]*view{},
 	}
@@ -154,7 +155,7 @@ func (p *Policy) Snapshot(id Identity) *Snapshot {
 	if len(p.snapshots) >= maxCached {
 		clear(p.snapshots)
 	}
-	s := &Snapshot{policy: p, uid: id.UID, view: p.viewOf(p.matching(&id))}
+	s := &Snapshot{policy: p, uid: id.UID, account: p.subUIDs.Owner(id.UID), view: p.viewOf(p.matching(&id))}
 	p.snapshots[string(p.key)] = s
 	return s
 }

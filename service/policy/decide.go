@@ -156,13 +156,13 @@ func (d *decision) waitFor(g *grant) int64 {
 	if !d.timed {
 		d.now, d.timed = b.now(), true
 	}
-	return b.wait(bucket{g.bucket, d.snapshot.uid}, g.Rate, d.now)
+	return b.wait(bucket{g.bucket, d.snapshot.account}, g.Rate, d.now)
 }
 
 // take takes a token from each grant that was picked.
 func (d *decision) take() {
 	for _, g := range d.picked {
-		d.snapshot.policy.buckets.take(bucket{g.bucket, d.snapshot.uid}, g.Rate, d.now)
+		d.snapshot.policy.buckets.take(bucket{g.bucket, d.snapshot.account}, g.Rate, d.now)
 	}
 }
 

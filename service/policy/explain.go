@@ -262,7 +262,7 @@ func (t *trial) rate(q *inquiry) {
 	if q.call == nil || g.Rate.Count == 0 {
 		return
 	}
-	t.wait = q.policy.buckets.wait(bucket{g.bucket, q.id.UID}, g.Rate, q.now)
+	t.wait = q.policy.buckets.wait(bucket{g.bucket, q.policy.subUIDs.Owner(q.id.UID)}, g.Rate, q.now)
 	if t.wait > 0 && t.miss(rateMet) {
 		t.reason = outOfTokens(g, t.wait)
 	}

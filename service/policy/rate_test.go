@@ -65,6 +65,31 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// Whoever has a range of uids, to take one after the other in a namespace, has the tokens of one.
+func TestRateOfSubUIDs(t *testing.T) {
+	cat := configtest.Catalog()
+	files, err := config.ParsePolicy(accounts(t), cat, "f.toml", "[[grant]]\nid = \"a\"\ngroups = [300]\nmethods = [\"io.halberd.Led.Get\"]\ndevices = [\"*\"]\nrate = \"1/s\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.SubUIDs = config.SubUIDs{{Low: 100000, High: 165535}}
+	p, c := Compile(files, cat, 1, nil), &clock{}
+	p.buckets.now = c.now
+	call := configtest.Call(cat, "io.halberd.Led.Get", `{"led":"front"}`)
+	for _, row := range []struct {
+		uid  uint32
+		want string
+	}{{100007, "a"}, {100000, "wait 1000"}, {165535, "wait 1000"}, {165536, "a"}, {99999, "a"}, {99999, "wait 1000"}} {
+		id := Identity{UID: row.uid, GID: 300}
+		if v, free := p.Explain(id, call.Method, call), row.want == "a"; v.Allowed != free {
+			t.Errorf("uid %d: Explain says %+v, want allowed %v", row.uid, v, free)
+		}
+		if got := answer(p.Snapshot(id).Decide(call)); got != row.want {
+			t.Errorf("uid %d: got %s, want %s", row.uid, got, row.want)
+		}
+	}
+}
+
 // A call on several devices takes one token from each grant that it needs, or none from any.
 func TestRateOfSeveralDevices(t *testing.T) {
 	cat := configtest.Catalog()

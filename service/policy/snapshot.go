@@ -12,6 +12,8 @@ type Snapshot struct {
 	policy *Policy
 	view   *view
 	uid    uint32
+
+	account uint32 // whose tokens are taken: the uid, or what stands for a range of uids that one user has
 }
 
 // Covers reports whether a method is open, or any grant can cover a call of it. No parameters are looked at.
