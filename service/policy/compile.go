@@ -11,6 +11,9 @@ import (
 // maxCached is how many snapshots, and how many views, a policy keeps for peers to come.
 const maxCached = 4096
 
+// maxGroups is how many groups a peer may have whose snapshot is kept for others to come. Who has a range of /etc/subgid can be in 65,536 of them, and in others each time.
+const maxGroups = 256
+
 // Policy is the grants of one load, compiled. Only its caches and the token buckets change.
 type Policy struct {
 	generation int64
@@ -140,13 +143,16 @@ func (p *Policy) NeedsUnits() bool { return p.needsUnits }
 // NeedsLabels reports whether any grant asks for the peer's label. Where none does, Identity.Label may be left out.
 func (p *Policy) NeedsLabels() bool { return p.needsLabels }
 
-// Snapshot gives the policy for one peer. Equal identities share one, and those for whom the same grants count share most of it.
+// Snapshot gives the policy for one peer. Equal identities share one, where they have not very many groups, and those for whom the same grants count share most of it.
 func (p *Policy) Snapshot(id Identity) *Snapshot {
 	if !p.needsUnits {
 		id.Unit = ""
 	}
 	if !p.needsLabels {
 		id.Label = ""
+	}
+	if len(id.Groups) > maxGroups {
+		return p.snapshot(&id)
 	}
 	p.key = id.appendKey(p.key[:0])
 	if s := p.snapshots[string(p.key)]; s != nil {
@@ -155,19 +161,20 @@ func (p *Policy) Snapshot(id Identity) *Snapshot {
 	if len(p.snapshots) >= maxCached {
 		clear(p.snapshots)
 	}
-	s := &Snapshot{policy: p, uid: id.UID, account: p.subUIDs.Owner(id.UID), view: p.viewOf(p.matching(&id))}
+	s := p.snapshot(&id)
 	p.snapshots[string(p.key)] = s
 	return s
 }
 
+// snapshot makes a snapshot that nobody else has.
+func (p *Policy) snapshot(id *Identity) *Snapshot {
+	return &Snapshot{policy: p, uid: id.UID, account: p.subUIDs.Owner(id.UID), view: p.viewOf(p.matching(id))}
+}
+
 // matching lists the grants whose identity matches, in their order.
 func (p *Policy) matching(id *Identity) []*grant {
-	found := map[int32]bool{}
-	collect := func(g int32) {
-		if matches(p.grants[g].Grant, id) {
-			found[g] = true
-		}
-	}
+	found := map[int32]bool{} // each once, however many groups of the peer it is for
+	collect := func(g int32) { found[g] = true }
 	p.users.find(id.UID, collect)
 	id.groups(func(gid uint32) { p.groups.find(gid, collect) })
 	for _, g := range p.units[id.unit()] {
@@ -178,7 +185,9 @@ func (p *Policy) matching(id *Identity) []*grant {
 	}
 	all := make([]*grant, 0, len(found))
 	for g := range found {
-		all = append(all, p.grants[g])
+		if matches(p.grants[g].Grant, id) {
+			all = append(all, p.grants[g])
+		}
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].index < all[j].index })
 	return all

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/halberd-io/halberd/hal"
 	"github.com/halberd-io/halberd/service/config"
@@ -121,5 +122,47 @@ func TestNeeds(t *testing.T) {
 		if p.Generation() != 1 || p.Len() != 1 {
 			t.Errorf("got generation %d with %d grants", p.Generation(), p.Len())
 		}
+	}
+}
+
+// TestGroupsOfARange: a grant that is for all groups of a peer is matched once, and not once for each: 65,536 of them took 12 s.
+func TestGroupsOfARange(t *testing.T) {
+	p, _ := compile(t, configtest.Catalog(), "[[grant]]\nid = \"a\"\ngroups = [\"100000-165535\"]\nmethods = [\"io.halberd.Led.*\"]\ndevices = [\"*\"]\n")
+	least := func(first uint32) time.Duration {
+		id, best := Identity{UID: 1, Groups: make([]uint32, 1<<13)}, time.Hour
+		for i := range id.Groups {
+			id.Groups[i] = first + uint32(i)
+		}
+		for range 5 {
+			begin := time.Now()
+			p.Snapshot(id)
+			best = min(best, time.Since(begin))
+		}
+		return best
+	}
+	if none, all := least(200000), least(100000); all > 300*none {
+		t.Errorf("8,192 groups took %v, and %v where no grant is for them", all, none)
+	}
+}
+
+// TestManyGroups: who has 65,536 groups of its own, and comes with ever others of them, does not fill the memory.
+func TestManyGroups(t *testing.T) {
+	p, _ := compile(t, configtest.Catalog(), rated)
+	id := Identity{UID: 1, Groups: make([]uint32, 1<<16)}
+	for i := range id.Groups {
+		id.Groups[i] = uint32(100000 + i)
+	}
+	for i := range 64 {
+		id.Groups[0] = uint32(i)
+		if !p.Snapshot(id).IsNamed() {
+			t.Fatal("no grant matches")
+		}
+	}
+	kept := 0
+	for key := range p.snapshots {
+		kept += len(key)
+	}
+	if most := 64 << 10; kept > most {
+		t.Errorf("got %d bytes of 64 identities kept, want at most %d", kept, most)
 	}
 }
