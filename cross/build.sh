@@ -12,7 +12,7 @@ version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo de
 # Functions of what no call goes through are not inlined: 0.26 MB of the daemon for armv7. For each package the last pattern holds.
 module=$(go list -m)
 compile=()
-for cold in "$module"/{hal,init,cmd,service/config,service/sandbox,service/keep,service/claim}/... reflect fmt encoding/base64 path/filepath os os/user github.com/BurntSushi/toml/... encoding/json log/slog time flag; do
+for cold in "$module"/{hal,init,cmd,service/config,service/sandbox,service/keep,service/claim,service/audit,service/listen,service/state}/... reflect fmt encoding/base64 path/filepath os/user github.com/BurntSushi/toml/... encoding/json log/slog time flag; do
 	compile+=("-gcflags=$cold=-l")
 done
 for hot in "$module"/hal{,/wire,/gpio,/kernel}; do
