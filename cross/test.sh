@@ -58,6 +58,13 @@ fuzzed() {
 	grep -E '^(ok|FAIL|---)|Failing input' "$logs/fuzz.log"
 }
 
+# resident: how much memory the daemon takes. The race detector's own would be counted, and that of an emulator.
+resident() {
+	printf '\n== host: resident memory of the daemon\n'
+	go test -v -vet=off -count=1 -run '^TestResident' ./cmd/halberd 2>&1 | tee "$logs/resident.log" | grep -E '^(ok|FAIL)|^ *--- (FAIL|SKIP)|_test.go'
+	[ "${PIPESTATUS[0]}" = 0 ] || failed+=("resident memory of the daemon")
+}
+
 # instructions PLATFORM [GO TEST ARGUMENT]...: what a call costs there, against the committed figure. The race detector's own would be counted.
 instructions() {
 	local platform=$1
@@ -132,7 +139,7 @@ mkdir -p "$logs"
 rm -f "$logs"/*.skips
 prepare
 for name in "${names[@]}"; do
-	if [ "$name" = host ]; then on_host; covered; fuzzed; instructions host; else on_target "$name"; fi
+	if [ "$name" = host ]; then on_host; covered; fuzzed; resident; instructions host; else on_target "$name"; fi
 done
 report "${names[@]}"
 [ ${#failed[@]} = 0 ]
