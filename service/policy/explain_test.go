@@ -204,6 +204,15 @@ func TestExplainMethodAfterTheLastToken(t *testing.T) {
 	if err := p.Snapshot(Identity{UID: 1}).Permit(call); err != nil {
 		t.Fatal(err)
 	}
+	for _, c := range []struct {
+		name string
+		uid  uint32
+		want bool
+	}{{"out of tokens", 1, true}, {"not permitted", 2, false}} {
+		if v := p.Snapshot(Identity{UID: c.uid}).Check(call); v.Allowed || v.Limited != c.want {
+			t.Errorf("%s: Check says %+v", c.name, v)
+		}
+	}
 	for _, tt := range []struct {
 		name, got, want string
 	}{
