@@ -112,7 +112,7 @@ type finder struct {
 }
 
 func newRoster(env *hal.Env) *sysfs.Roster[*Fan] {
-	f, l := &finder{env: env}, openLedger(env)
+	f, l := &finder{env: env}, sysfs.OpenLedger(env, "fan-modes", "fans that are driven by hand stay so after a restart")
 	return &sysfs.Roster[*Fan]{
 		Env: env, Set: hal.NewSet[*Fan](class, "fan"), Noun: "fan", Places: f.places,
 		Means: func(e *hal.Entry, p sysfs.Place) bool { return f.at(p).is(e.Value.(*entry)) },

@@ -16,6 +16,7 @@ package fan
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -37,10 +38,10 @@ type Fan struct {
 	*found
 	id, bus string
 	env     *hal.Env
-	entry   *entry // what board.toml says; nil for a fan that it does not name
-	most    int64  // the greatest speed, in steps of the hardware
-	ledger  *ledger
-	key     string // in it; no other fan has it until the system boots again
+	entry   *entry        // what board.toml says; nil for a fan that it does not name
+	most    int64         // the greatest speed, in steps of the hardware
+	ledger  *sysfs.Ledger // of the automatic modes that Halberd ended: a fan that is driven by hand does not tell
+	key     string        // in it; no other fan has it until the system boots again
 
 	auto  atomic.Int64 // what pwmN_enable is in automatic mode; 0 while that is not known
 	taken atomic.Bool  // Halberd ended the automatic mode
@@ -81,13 +82,17 @@ func (d *Fan) Close() {
 }
 
 // open opens a fan.
-func open(env *hal.Env, l *ledger, id string, f *found, e *hal.Entry) (*Fan, error) {
+func open(env *hal.Env, l *sysfs.Ledger, id string, f *found, e *hal.Entry) (*Fan, error) {
 	inode, err := env.Kernel.Inode(f.place.Path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Fan{found: f, id: id, bus: f.bus, env: env, most: 255, ledger: l, key: fmt.Sprintf("%d/%s", inode, f.channel)}
-	ended := l.of(d.key)
+	word, _ := l.Noted(d.key)
+	ended, _ := strconv.ParseInt(word, 10, 64)
+	if ended < automatic {
+		ended = 0 // Halberd ended none
+	}
 	d.auto.Store(ended)
 	d.taken.Store(ended != 0)
 	if e != nil {

@@ -171,36 +171,33 @@ func (f dark) Open(path string, flags int) (int, error) {
 	return f.Kernel.Open(path, flags)
 }
 
-// TestSafeOfAFixedSpeed: what SetMode ended is begun again, whether the speed can be set or not.
-func TestSafeOfAFixedSpeed(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), dark{k}, false)
-	b.Expect("SetMode", `{"fan":"nct6775/pwm1","mode":"manual"}`, `{}`)
-	for _, o := range b.Class.Safe() {
-		if err := o.Bring(); err != nil {
-			t.Error(err)
+// TestSafeEndsWhatWasTaken: Safe begins again the mode that Halberd ended, whether the speed can be set or not, and also where somebody else had the fan run at full speed meanwhile.
+func TestSafeEndsWhatWasTaken(t *testing.T) {
+	bringSafe := func(t *testing.T, k *sim.Kernel, b *simtest.Bench) {
+		t.Helper()
+		for _, o := range b.Class.Safe() {
+			if err := o.Bring(); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
+			t.Errorf("got %s, want 102 5", got)
 		}
 	}
-	if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
-		t.Errorf("got %s, want 102 5", got)
-	}
-}
-
-// TestSafeAfterFullSpeed: a mode that Halberd ended is begun again, also where somebody else had the fan run at full speed meanwhile.
-func TestSafeAfterFullSpeed(t *testing.T) {
-	k := bench()
-	b := simtest.Open(t, Driver(), k, false)
-	b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
-	simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", "0")
-	b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
-	for _, o := range b.Class.Safe() {
-		if err := o.Bring(); err != nil {
-			t.Error(err)
-		}
-	}
-	if got := pwm(t, k, "hwmon0/pwm1"); got != "102 5" {
-		t.Errorf("got %s, want 102 5", got)
-	}
+	t.Run("a fixed speed", func(t *testing.T) {
+		k := bench()
+		b := simtest.Open(t, Driver(), dark{k}, false)
+		b.Expect("SetMode", `{"fan":"nct6775/pwm1","mode":"manual"}`, `{}`)
+		bringSafe(t, k, b)
+	})
+	t.Run("full speed meanwhile", func(t *testing.T) {
+		k := bench()
+		b := simtest.Open(t, Driver(), k, false)
+		b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
+		simtest.Echo(t, k, hwmon+"hwmon0/pwm1_enable", "0")
+		b.Expect("Set", `{"fan":"nct6775/pwm1","permille":0}`, `{}`)
+		bringSafe(t, k, b)
+	})
 }
 
 func TestStart(t *testing.T) {

@@ -2,6 +2,7 @@ package fan
 
 import (
 	"errors"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -78,7 +79,7 @@ func (d *Fan) take(speed int64) error {
 // ends notes the automatic mode that is going to be ended, before it is: the process may end at any time.
 func (d *Fan) ends(enable int64) {
 	if d.hasModes() && enable >= automatic {
-		d.ledger.note(d.key, d.auto.Load())
+		d.ledger.Note(d.key, strconv.FormatInt(d.auto.Load(), 10))
 	}
 }
 

@@ -97,8 +97,8 @@ func (c *Channel) key() string { return fmt.Sprintf("%d/%d", c.inode, c.number) 
 // finder finds the channels. It belongs to the loop's goroutine.
 type finder struct {
 	env    *hal.Env
-	ledger *ledger
-	chips  []*chip // of the last look
+	ledger *sysfs.Ledger // of the channels that Halberd exported, board.toml's own aside: they stay exported when it ends, and are still its own when it starts again
+	chips  []*chip       // of the last look
 }
 
 func newRoster(f *finder) *sysfs.Roster[*Channel] {
@@ -181,6 +181,7 @@ func (f *finder) open(id string, p sysfs.Place, e *hal.Entry) (*Channel, error) 
 	if e != nil {
 		c.entry = e.Value.(*entry)
 	}
-	c.ours = e != nil || f.ledger.has(c.key())
+	_, before := f.ledger.Noted(c.key())
+	c.ours = e != nil || before
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/halberd-io/halberd/hal"
+	"github.com/halberd-io/halberd/hal/sysfs"
 )
 
 // Driver joins the class to the board.
@@ -18,7 +19,7 @@ func Driver() hal.Driver {
 
 // Open finds the chips, exports the channels of board.toml, and sets them as that has them for the start.
 func Open(env *hal.Env) (*hal.Class, error) {
-	f := &finder{env: env, ledger: openLedger(env)}
+	f := &finder{env: env, ledger: sysfs.OpenLedger(env, "pwm-exported", "channels that are exported are busy after a restart")}
 	r := newRoster(f)
 	if _, err := f.places(); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ type Channel struct {
 	number int64
 	env    *hal.Env
 	entry  *entry // what board.toml says; nil for a channel that it does not name
-	ledger *ledger
+	ledger *sysfs.Ledger
 
 	guard hal.Guard // of what follows
 	ours  bool      // Halberd exported it
@@ -100,7 +100,7 @@ func (c *Channel) export() error {
 	}
 	c.ours = true
 	if c.entry == nil {
-		c.ledger.note(c.key())
+		c.ledger.Note(c.key(), "")
 	}
 	return nil
 }
