@@ -74,21 +74,16 @@ func skipEmulated(t *testing.T) {
 
 const shortPatience = "message-timeout-msec = 300\nwrite-timeout-msec = 300\n"
 
-// TestAttacks makes every attack on the daemon, which takes no more memory than it may.
-func TestAttacks(t *testing.T) {
-	skipEmulated(t)
-	p := startPreyOf(t, shortPatience, measured)
-	p.target.Timeout, p.target.MaxRSS = 300*time.Millisecond, maxRSS
-	attack.Run(t, p.target)
-	p.terminate(t)
-}
-
-// TestSoakAttacks makes them for ten seconds each, with the limits that the daemon has by itself.
+// TestSoakAttacks makes every attack on the daemon, which takes no more memory than it may: for a moment and with short limits of time, or where HALBERD_SOAK is set for ten seconds each and with those that the
+// daemon has by itself.
 func TestSoakAttacks(t *testing.T) {
-	attack.Soak(t)
 	skipEmulated(t)
-	p := startPreyOf(t, "", measured)
-	p.target.Lasts, p.target.MaxRSS = 10*time.Second, maxRSS
+	limits, timeout, lasts := shortPatience, 300*time.Millisecond, time.Duration(0)
+	if os.Getenv("HALBERD_SOAK") != "" {
+		limits, timeout, lasts = "", 10*time.Second, 10*time.Second
+	}
+	p := startPreyOf(t, limits, measured)
+	p.target.Timeout, p.target.Lasts, p.target.MaxRSS = timeout, lasts, maxRSS
 	attack.Run(t, p.target)
 	p.terminate(t)
 }

@@ -188,9 +188,8 @@ func TestFullDisk(t *testing.T) {
 	is(t, r, get)
 }
 
-// TestSoakHungBus: calls that fill the queue of a bus which hangs end in their own time, and the others' go on at once; a victim of another uid notices nothing.
-func TestSoakHungBus(t *testing.T) {
-	attack.Soak(t)
+// TestHungBus: calls that fill the queue of a bus which hangs end in their own time, and the others' go on at once; a victim of another uid notices nothing.
+func TestHungBus(t *testing.T) {
 	s := start(t)
 	target := target(t, s)
 	s.Sim.Hang("i2c-0")

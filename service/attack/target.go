@@ -2,7 +2,6 @@ package attack
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -40,14 +39,6 @@ type Target struct {
 	Lasts time.Duration
 	// MaxRSS is how many bytes of memory the daemon may ever have; 0 where that is not looked at.
 	MaxRSS int
-}
-
-// Soak skips a test that takes long, unless HALBERD_SOAK asks for it.
-func Soak(t testing.TB) {
-	t.Helper()
-	if os.Getenv("HALBERD_SOAK") == "" {
-		t.Skip("HALBERD_SOAK is not set")
-	}
 }
 
 // long is from when on there is time for everything that an attack can do.
